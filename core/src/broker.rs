@@ -1,0 +1,222 @@
+//! NATS's interest, wildcard and queue-group semantics as one pure table.
+//!
+//! The in-process bus and every simulated server are this code. Whoever publishes a request (a
+//! message with a reply subject) to nobody is told so by the caller: [`Broker::route`] returns how
+//! many it reached, and NATS answers `NoResponders` when that is none.
+
+use std::sync::Arc;
+
+use crate::protocol::inbox;
+use crate::subject::{Pattern, Subject};
+use crate::table::Table;
+
+/// Subjects whose routes are remembered between changes of interest.
+pub const CACHE_MAX: usize = 4_096;
+
+/// A client of the broker: a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u32);
+
+/// A subscription, unique within the broker for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub u64);
+
+/// One delivery of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// The subscription that it matched.
+    pub subscription: SubscriptionId,
+    /// Whose.
+    pub client: ClientId,
+    /// What the client called it.
+    pub tag: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    target: Target,
+    pattern: Pattern,
+    queue: Option<Arc<str>>,
+}
+
+/// Who wants what.
+#[derive(Debug, Default)]
+pub struct Broker {
+    next: u64,
+    entries: Table<SubscriptionId, Entry>,
+    root: Level,
+    cache: Table<Subject, Arc<Routes>>,
+}
+
+/// The subscriptions that share the first tokens of their patterns.
+#[derive(Debug, Default)]
+struct Level {
+    literal: Table<Box<str>, Level>,
+    one: Option<Box<Level>>,
+    rest: Vec<SubscriptionId>,
+    here: Vec<SubscriptionId>,
+}
+
+/// Where a subject goes: to each of `all`, and to one of each group.
+#[derive(Debug, Default)]
+struct Routes {
+    all: Vec<Target>,
+    groups: Vec<(Arc<str>, Vec<Target>)>,
+}
+
+impl Broker {
+    /// No interest.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes that `client` wants what matches `pattern`, as one of the group `queue` if given.
+    pub fn subscribe(&mut self, client: ClientId, tag: u32, pattern: Pattern, queue: Option<&str>) -> SubscriptionId {
+        self.next += 1;
+        let id = SubscriptionId(self.next);
+        self.root.place(&pattern).push(id);
+        let target = Target { subscription: id, client, tag };
+        self.entries.insert(id, Entry { target, pattern, queue: queue.map(Arc::from) });
+        self.cache.clear();
+        id
+    }
+
+    /// Ends a subscription; one that is unknown or over stays so.
+    pub fn unsubscribe(&mut self, id: SubscriptionId) {
+        // Order matters: deliveries go out in the order of subscription.
+        if let Some(entry) = self.entries.shift_remove(&id) {
+            self.root.remove(entry.pattern.as_str().split('.'), id);
+            self.cache.clear();
+        }
+    }
+
+    /// Ends every subscription of `client`.
+    pub fn disconnect(&mut self, client: ClientId) {
+        let ids: Vec<_> =
+            self.entries.values().map(|e| e.target).filter(|t| t.client == client).map(|t| t.subscription).collect();
+        for id in ids {
+            self.unsubscribe(id);
+        }
+    }
+
+    /// Calls `deliver` for every subscription that a message on `subject` reaches, in the order they
+    /// were made, groups last; `pick(n)` chooses below `n` which member of a group it is. Returns
+    /// how many there were.
+    pub fn route(
+        &mut self,
+        subject: &Subject,
+        mut pick: impl FnMut(usize) -> usize,
+        mut deliver: impl FnMut(Target),
+    ) -> usize {
+        let routes = self.routes(subject);
+        for &target in &routes.all {
+            deliver(target);
+        }
+        for (_, members) in &routes.groups {
+            deliver(members[pick(members.len()) % members.len()]);
+        }
+        routes.all.len() + routes.groups.len()
+    }
+
+    /// How many subscriptions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn routes(&mut self, subject: &Subject) -> Arc<Routes> {
+        if let Some(routes) = self.cache.get(subject) {
+            return Arc::clone(routes);
+        }
+        let mut ids = Vec::new();
+        let tokens: Vec<&str> = subject.tokens().collect();
+        self.root.collect(&tokens, &mut ids);
+        ids.sort_unstable();
+        let mut routes = Routes::default();
+        for id in ids {
+            let Some(entry) = self.entries.get(&id) else { continue };
+            match &entry.queue {
+                None => routes.all.push(entry.target),
+                Some(queue) => match routes.groups.iter_mut().find(|(name, _)| name == queue) {
+                    Some((_, members)) => members.push(entry.target),
+                    None => routes.groups.push((Arc::clone(queue), vec![entry.target])),
+                },
+            }
+        }
+        let routes = Arc::new(routes);
+        if !inbox::is_inbox(subject) {
+            if self.cache.len() >= CACHE_MAX {
+                self.cache.clear();
+            }
+            self.cache.insert(subject.clone(), Arc::clone(&routes));
+        }
+        routes
+    }
+}
+
+impl Level {
+    /// The list that a subscription on `pattern` stands in.
+    fn place(&mut self, pattern: &Pattern) -> &mut Vec<SubscriptionId> {
+        let mut level = self;
+        for token in pattern.tokens() {
+            level = match token {
+                ">" => return &mut level.rest,
+                "*" => level.one.get_or_insert_default(),
+                literal => level.literal.entry(Box::from(literal)).or_default(),
+            };
+        }
+        &mut level.here
+    }
+
+    /// Takes a subscription out, and every level that is empty without it.
+    fn remove<'a>(&mut self, mut tokens: impl Iterator<Item = &'a str>, id: SubscriptionId) {
+        match tokens.next() {
+            None => self.here.retain(|&other| other != id),
+            Some(">") => self.rest.retain(|&other| other != id),
+            Some("*") => {
+                if let Some(level) = &mut self.one {
+                    level.remove(tokens, id);
+                    if level.is_empty() {
+                        self.one = None;
+                    }
+                }
+            }
+            Some(literal) => {
+                if let Some(level) = self.literal.get_mut(literal) {
+                    level.remove(tokens, id);
+                    if level.is_empty() {
+                        self.literal.swap_remove(literal);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.literal.is_empty() && self.one.is_none() && self.rest.is_empty() && self.here.is_empty()
+    }
+
+    fn collect(&self, tokens: &[&str], ids: &mut Vec<SubscriptionId>) {
+        let Some((first, others)) = tokens.split_first() else {
+            ids.extend(&self.here);
+            return;
+        };
+        ids.extend(&self.rest);
+        if let Some(level) = &self.one {
+            level.collect(others, ids);
+        }
+        if let Some(level) = self.literal.get(*first) {
+            level.collect(others, ids);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

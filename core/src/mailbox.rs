@@ -1,0 +1,266 @@
+//! The mailbox: what waits for a component, across the lives of its actor.
+//!
+//! It belongs to the component and not to the running actor. It is bounded, it keeps order over
+//! crashes, and it sets a message aside on which the actor crashed twice. Crashes on messages are
+//! charged to its poison budget; beyond that it pauses, so that no sender can bring a node down.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::actor::{MailboxLimits, Overflow};
+use crate::message::Message;
+use crate::time::{Deadline, Mono};
+
+/// Crashes on one message before it is set aside.
+pub const POISON_CRASHES: u32 = 2;
+/// Crashes on messages within [`POISON_WINDOW`] that a mailbox may cause (protocol, section 6).
+pub const POISON_BUDGET: u32 = 10;
+/// The window of [`POISON_BUDGET`].
+pub const POISON_WINDOW: Duration = Duration::from_secs(60);
+/// The first pause beyond the budget; each further one doubles.
+pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause.
+pub const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// A message on its way through the actor, with what the mailbox must remember of it.
+#[derive(Debug)]
+pub struct Delivery {
+    message: Box<Message>,
+    weight: usize,
+    crashes: u32,
+}
+
+impl Delivery {
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+}
+
+/// What became of a message that arrived.
+#[derive(Debug)]
+#[must_use]
+pub enum Push {
+    /// It waits. `ring`: nothing else did, so the actor must be told.
+    Accepted {
+        /// Whether the actor must be told.
+        ring: bool,
+    },
+    /// It waits, and the oldest gave way to it.
+    DroppedOldest {
+        /// What gave way.
+        dropped: Box<Message>,
+        /// Whether this is the first loss since there was room.
+        first: bool,
+    },
+    /// It does not wait; a request is to be answered 503.
+    Refused {
+        /// The message itself.
+        refused: Box<Message>,
+        /// Whether this is the first loss since there was room.
+        first: bool,
+    },
+}
+
+/// What follows from a crash on a message.
+#[derive(Debug)]
+#[must_use]
+pub struct Verdict {
+    /// The message, when this was its second crash: it goes to the dead letters.
+    pub quarantined: Option<Box<Message>>,
+    /// How long the mailbox now pauses, when the budget is spent.
+    pub paused: Option<Duration>,
+    /// Crashes within the last [`POISON_WINDOW`].
+    pub crashes: u32,
+}
+
+/// What a mailbox has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that arrived.
+    pub received: u64,
+    /// Messages that were handled.
+    pub settled: u64,
+    /// Messages that were lost because it was full.
+    pub dropped: u64,
+    /// Messages that were set aside.
+    pub poisoned: u64,
+}
+
+/// The queue of one component.
+#[derive(Debug)]
+pub struct Mailbox {
+    limits: MailboxLimits,
+    queue: VecDeque<Delivery>,
+    bytes: usize,
+    attached: bool,
+    full: bool,
+    counters: Counters,
+    /// When the actor crashed on a message, the last [`POISON_BUDGET`] + 1 times.
+    crashes: VecDeque<Mono>,
+    pause: Option<Pause>,
+    next_pause: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    until: Mono,
+}
+
+impl Mailbox {
+    /// An empty mailbox without an actor.
+    #[must_use]
+    pub fn new(limits: MailboxLimits) -> Self {
+        Self {
+            limits,
+            queue: VecDeque::new(),
+            bytes: 0,
+            attached: false,
+            full: false,
+            counters: Counters::default(),
+            crashes: VecDeque::new(),
+            pause: None,
+            next_pause: PAUSE_FIRST,
+        }
+    }
+
+    /// Takes a message that arrived.
+    pub fn push(&mut self, message: Box<Message>) -> Push {
+        self.counters.received += 1;
+        let weight = message.weight();
+        let delivery = Delivery { message, weight, crashes: 0 };
+        if self.queue.len() < self.limits.capacity && self.bytes + weight <= self.limits.capacity_bytes {
+            let ring = self.queue.is_empty() && self.attached && self.pause.is_none();
+            self.full = false;
+            self.push_back(delivery);
+            return Push::Accepted { ring };
+        }
+        self.counters.dropped += 1;
+        let first = !std::mem::replace(&mut self.full, true);
+        // A single message beyond the byte limit gives way itself: dropping all others for it
+        // would lose more, and might still not make room.
+        match (self.limits.overflow, self.queue.front()) {
+            (Overflow::DropOldest, Some(oldest))
+                if self.bytes - oldest.weight + weight <= self.limits.capacity_bytes =>
+            {
+                let dropped = self.pop_front().expect("the queue has a front").message;
+                self.push_back(delivery);
+                Push::DroppedOldest { dropped, first }
+            }
+            (Overflow::DropOldest | Overflow::DropNewest, _) => Push::Refused { refused: delivery.message, first },
+        }
+    }
+
+    /// An actor lives. Returns whether something waits for it.
+    pub fn attach(&mut self) -> bool {
+        self.attached = true;
+        self.has_work()
+    }
+
+    /// No actor lives: messages wait.
+    pub fn detach(&mut self) {
+        self.attached = false;
+    }
+
+    /// The next message for the actor; `None` when nothing waits, nobody lives, or it pauses.
+    ///
+    /// The host gives it back by [`settle`](Self::settle), [`crashed`](Self::crashed) or
+    /// [`give_back`](Self::give_back).
+    pub fn take(&mut self) -> Option<Delivery> {
+        if self.has_work() { self.pop_front() } else { None }
+    }
+
+    /// The actor has handled it.
+    pub fn settle(&mut self, delivery: Delivery) {
+        self.counters.settled += 1;
+        drop(delivery);
+    }
+
+    /// The actor ended before it saw it: it is the next again.
+    pub fn give_back(&mut self, delivery: Delivery) {
+        self.push_front(delivery);
+    }
+
+    /// The actor crashed on it. On its first crash it is the next again; on its second it is set aside.
+    pub fn crashed(&mut self, now: Mono, mut delivery: Delivery) -> Verdict {
+        self.detach();
+        delivery.crashes += 1;
+        let quarantined = if delivery.crashes >= POISON_CRASHES {
+            self.counters.poisoned += 1;
+            Some(delivery.message)
+        } else {
+            self.push_front(delivery);
+            None
+        };
+        while self.crashes.front().is_some_and(|&crash| now.since(crash) >= POISON_WINDOW) {
+            self.crashes.pop_front();
+        }
+        if self.crashes.is_empty() {
+            self.next_pause = PAUSE_FIRST;
+        }
+        self.crashes.push_back(now);
+        let crashes = u32::try_from(self.crashes.len()).unwrap_or(u32::MAX);
+        let paused = (crashes > POISON_BUDGET).then(|| {
+            // One crash more than the budget is all that needs remembering.
+            self.crashes.pop_front();
+            let pause = self.next_pause;
+            self.next_pause = (pause * 2).min(PAUSE_MAX);
+            self.pause = Some(Pause { until: now + pause });
+            pause
+        });
+        Verdict { quarantined, paused, crashes }
+    }
+
+    /// When it delivers again, while it pauses.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.pause.map(|pause| Deadline::new(pause.until, "mailbox pause over"))
+    }
+
+    /// Ends a pause that is over. Returns whether it did, and the actor must then be told.
+    pub fn resume(&mut self, now: Mono) -> bool {
+        let over = self.pause.is_some_and(|pause| pause.until <= now);
+        if over {
+            self.pause = None;
+        }
+        over
+    }
+
+    /// Whether [`take`](Self::take) would give a message.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.attached && self.pause.is_none() && !self.queue.is_empty()
+    }
+
+    /// Messages that wait.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// What it has seen.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn push_back(&mut self, delivery: Delivery) {
+        self.bytes += delivery.weight;
+        self.queue.push_back(delivery);
+    }
+
+    fn push_front(&mut self, delivery: Delivery) {
+        self.bytes += delivery.weight;
+        self.queue.push_front(delivery);
+    }
+
+    fn pop_front(&mut self) -> Option<Delivery> {
+        let delivery = self.queue.pop_front()?;
+        self.bytes -= delivery.weight;
+        Some(delivery)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! A message and its headers.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::identity::{SessionId, UnitId};
+use crate::protocol::header::{self, ClockQuality, ClockSource, Key, Late, Value};
+use crate::protocol::heartbeat;
+use crate::subject::Subject;
+use crate::time::{Now, Wall};
+
+/// What travels: received by an actor, or made by one and completed by the outbox.
+///
+/// A clone costs reference counts only.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Where it goes, or where it was sent to.
+    pub subject: Subject,
+    /// Protocol metadata.
+    pub headers: Headers,
+    /// Raw payload, or a typed one that the outbox encodes.
+    pub body: Body,
+    /// Where an answer is expected.
+    pub reply: Option<Subject>,
+    /// When it reached this node's bus edge; zero on a message that was made here.
+    pub received: Now,
+}
+
+impl Message {
+    /// An empty message to `subject`.
+    #[must_use]
+    pub fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            headers: Headers::default(),
+            body: Body::Bytes(Bytes::new()),
+            reply: None,
+            received: Now::default(),
+        }
+    }
+
+    /// The same with a raw payload.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Body::Bytes(body.into());
+        self
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with<T>(mut self, key: &Key<T>, value: Value) -> Self {
+        self.headers.push(key.name(), value);
+        self
+    }
+
+    /// The raw payload; a typed one is encoded with the sequence and time of its stamp.
+    #[must_use]
+    pub fn payload(&self) -> Bytes {
+        match &self.body {
+            Body::Bytes(bytes) => bytes.clone(),
+            body => {
+                let stamp = self.headers.stamp();
+                body.encode(stamp.and_then(|s| s.sequence).unwrap_or(0), stamp.map(|s| s.tx).unwrap_or_default())
+            }
+        }
+    }
+
+    /// About how many bytes this message occupies, for bounds on queues.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.subject.as_str().len() + self.headers.weight() + self.body.weight()
+    }
+}
+
+/// A payload: raw, or of a protocol family whose JSON repeats what only the outbox knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Raw bytes.
+    Bytes(Bytes),
+    /// The payload of a heartbeat.
+    Heartbeat(heartbeat::Payload),
+}
+
+impl Body {
+    /// The bytes on the wire of a message with this sequence, handed over at `tx`.
+    #[must_use]
+    pub fn encode(&self, sequence: u64, tx: Wall) -> Bytes {
+        match self {
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Heartbeat(payload) => payload.encode(sequence, tx),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Heartbeat(_) => 0,
+        }
+    }
+}
+
+/// What the outbox knows about every message of this node (protocol, section 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// `X-Unit-ID`.
+    pub unit: UnitId,
+    /// `X-Session-ID`.
+    pub session: SessionId,
+    /// `X-Sequence`; absent on answers to reply subjects.
+    pub sequence: Option<u64>,
+    /// `X-TX-Timestamp`.
+    pub tx: Wall,
+    /// `X-Clock-Source`, `X-Clock-Quality` and the offsets.
+    pub clock: ClockStamp,
+}
+
+/// What a node says about its clock on every message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockStamp {
+    /// What steers the clock.
+    pub source: ClockSource,
+    /// How well.
+    pub quality: ClockQuality,
+    /// Nanoseconds by which the local clock is ahead of the source, when known.
+    pub offset_ns: Option<i64>,
+}
+
+/// Headers in one of two forms, behind one [`get`](Headers::get): typed as this node writes them, or
+/// the raw block that a server delivered. Names are case-sensitive, as in NATS.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    origin: Origin,
+    extras: Option<Arc<Vec<(&'static str, Value)>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Origin {
+    #[default]
+    None,
+    Stamp(Arc<Stamp>),
+    /// `Name: value\r\n` lines.
+    Raw(Bytes),
+}
+
+impl Headers {
+    /// Headers as a server delivered them: `Name: value` lines, each ended by `\r\n`.
+    #[must_use]
+    pub fn from_raw(block: Bytes) -> Self {
+        Self { origin: if block.is_empty() { Origin::None } else { Origin::Raw(block) }, extras: None }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self.origin, Origin::None) && self.extras.is_none()
+    }
+
+    /// The typed stamp, when this node or a simulated one made the message.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&Stamp> {
+        match &self.origin {
+            Origin::Stamp(stamp) => Some(stamp),
+            Origin::None | Origin::Raw(_) => None,
+        }
+    }
+
+    /// The value of the first header called `name`, exactly so written.
+    ///
+    /// Extras come before the rest: they are what this node added last.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some((_, value)) = self.extras.iter().flat_map(|extras| extras.iter()).find(|(extra, _)| *extra == name)
+        {
+            return Some(value.encode());
+        }
+        match &self.origin {
+            Origin::None => None,
+            Origin::Stamp(stamp) => stamp.get(name),
+            Origin::Raw(block) => {
+                lines(block).find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| String::from_utf8_lossy(value))
+            }
+        }
+    }
+
+    /// Adds a header that only this message carries.
+    pub(crate) fn push(&mut self, name: &'static str, value: Value) {
+        Arc::make_mut(self.extras.get_or_insert_default()).push((name, value));
+    }
+
+    /// Completes what an actor made: sets the stamp and fills in late values.
+    pub(crate) fn complete(&mut self, stamp: Arc<Stamp>, now: Now) {
+        if let Some(extras) = &mut self.extras
+            && extras.iter().any(|(_, value)| matches!(value, Value::AtHandOver(_)))
+        {
+            for (_, value) in Arc::make_mut(extras) {
+                if let Value::AtHandOver(late) = *value {
+                    *value = match late {
+                        Late::ClockSource => Value::Word(stamp.clock.source.as_str()),
+                        Late::ClockQuality => Value::Word(stamp.clock.quality.as_str()),
+                        Late::WallSince(then) => Value::Unsigned((then.wall + now.mono.since(then.mono)).unix_nanos()),
+                    };
+                }
+            }
+        }
+        self.origin = Origin::Stamp(stamp);
+    }
+
+    /// Calls `each` with every header in the order it is written to the wire.
+    pub fn for_each(&self, mut each: impl FnMut(&str, &str)) {
+        match &self.origin {
+            Origin::None => {}
+            Origin::Stamp(stamp) => stamp.for_each(&mut each),
+            Origin::Raw(block) => {
+                for (name, value) in lines(block) {
+                    each(&String::from_utf8_lossy(name), &String::from_utf8_lossy(value));
+                }
+            }
+        }
+        for (name, value) in self.extras.iter().flat_map(|extras| extras.iter()) {
+            each(name, &value.encode());
+        }
+    }
+
+    /// The raw block: what [`from_raw`](Self::from_raw) reads.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        if let (Origin::Raw(block), None) = (&self.origin, &self.extras) {
+            return block.clone();
+        }
+        let mut block = Vec::with_capacity(256);
+        self.for_each(|name, value| {
+            block.extend_from_slice(name.as_bytes());
+            block.extend_from_slice(b": ");
+            block.extend_from_slice(value.as_bytes());
+            block.extend_from_slice(b"\r\n");
+        });
+        Bytes::from(block)
+    }
+
+    fn weight(&self) -> usize {
+        let origin = match &self.origin {
+            Origin::None => 0,
+            Origin::Stamp(_) => size_of::<Stamp>(),
+            Origin::Raw(block) => block.len(),
+        };
+        origin + self.extras.as_ref().map_or(0, |extras| extras.len() * size_of::<(&str, Value)>())
+    }
+}
+
+/// The name and value of every line of a raw block; a line without a colon is skipped.
+fn lines(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    block.split(|&byte| byte == b'\n').filter_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
+impl Stamp {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut found = None;
+        self.for_each(&mut |header, value: &str| {
+            if header == name {
+                found = Some(value.to_owned());
+            }
+        });
+        found.map(Cow::Owned)
+    }
+
+    fn for_each(&self, each: &mut impl FnMut(&str, &str)) {
+        each(header::UNIT_ID.name(), self.unit.as_str());
+        if let Some(sequence) = self.sequence {
+            each(header::SEQUENCE.name(), &sequence.to_string());
+        }
+        each(header::SESSION_ID.name(), self.session.as_str());
+        each(header::TX_TIMESTAMP.name(), &self.tx.unix_nanos().to_string());
+        each(header::CLOCK_SOURCE.name(), self.clock.source.as_str());
+        each(header::CLOCK_QUALITY.name(), self.clock.quality.as_str());
+        if let Some(offset) = self.clock.offset_ns {
+            match self.clock.source {
+                ClockSource::Ptp => each(header::PTP_OFFSET, &offset.to_string()),
+                ClockSource::Ntp => each(header::NTP_OFFSET, &decimal_millis(offset)),
+                ClockSource::Gps | ClockSource::Unsynced => {}
+            }
+            each(header::CLOCK_OFFSET.name(), &offset.to_string());
+        }
+    }
+}
+
+/// Nanoseconds as decimal milliseconds, by integers so that it reads alike on every platform.
+fn decimal_millis(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    format!("{sign}{}.{:06}", nanos / 1_000_000, nanos % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! `ops.echo.{unit}`: a request whose answer is its own payload (protocol, sections 1, 2 and 4).
+
+use std::time::Duration;
+
+use super::header::{self, Late, Value};
+use super::{HeaderError, ProtocolError, unit_after};
+use crate::identity::UnitId;
+use crate::message::Message;
+use crate::subject::{Pattern, Subject};
+use crate::time::{Now, Wall};
+
+/// How long an echo may take before it counts as lost.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
+
+const PREFIX: &str = "ops.echo";
+const FORM: &str = "ops.echo.{unit}";
+
+/// The subject on which `unit` echoes.
+#[must_use]
+pub fn subject(unit: &UnitId) -> Subject {
+    Subject::join(&[PREFIX, unit.as_str()])
+}
+
+/// The echo requests to `unit`.
+#[must_use]
+pub fn pattern(unit: &UnitId) -> Pattern {
+    Pattern::from(&subject(unit))
+}
+
+/// The unit that a request on `subject` is for.
+///
+/// # Errors
+/// When the subject is not an echo's.
+pub fn parse_subject(subject: &Subject) -> Result<UnitId, ProtocolError> {
+    unit_after(subject, PREFIX, FORM)
+}
+
+/// The answer to `request`, to be sent to the subject it names: the same payload, and when it was
+/// here by this node's clock.
+#[must_use]
+pub fn answer(request: &Message, reply: Subject) -> Message {
+    Message::new(reply)
+        .with(&header::SERVER_RX_TIMESTAMP, Value::Unsigned(request.received.wall.unix_nanos()))
+        .with(&header::SERVER_TX_TIMESTAMP, Value::AtHandOver(Late::WallSince(request.received)))
+        .with(&header::SERVER_CLOCK_SOURCE, Value::AtHandOver(Late::ClockSource))
+        .with(&header::SERVER_CLOCK_QUALITY, Value::AtHandOver(Late::ClockQuality))
+        .body(request.payload())
+}
+
+/// What an answer says about the time it spent with the responder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerTimes {
+    /// T2: when the request reached the responder's bus edge, by its wall clock.
+    pub received: Wall,
+    /// T3: that plus the monotonic time until the answer's hand-over.
+    pub sent: Wall,
+}
+
+impl ServerTimes {
+    /// Reads an answer's times; `None` from a responder that gives none.
+    ///
+    /// # Errors
+    /// When a header is malformed.
+    pub fn parse(answer: &Message) -> Result<Option<Self>, HeaderError> {
+        let received = header::SERVER_RX_TIMESTAMP.read(&answer.headers)?;
+        let sent = header::SERVER_TX_TIMESTAMP.read(&answer.headers)?;
+        Ok(received.zip(sent).map(|(received, sent)| Self { received, sent }))
+    }
+
+    /// Round trip by four timestamps: (T4 − T1) − (T3 − T2), each difference on one host's
+    /// monotonic clock (protocol, section 4, "one-way delay").
+    #[must_use]
+    pub fn round_trip(&self, request_sent: Now, answer_received: Now) -> Duration {
+        let whole = answer_received.mono.since(request_sent.mono);
+        let inside = self.sent.unix_nanos().saturating_sub(self.received.unix_nanos());
+        whole.saturating_sub(Duration::from_nanos(inside))
+    }
+}
+
+#[cfg(test)]
+mod tests;

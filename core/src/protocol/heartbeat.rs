@@ -1,0 +1,198 @@
+//! `ops.heartbeat.{unit}`: how a unit does, every interval (protocol, sections 1 to 4).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::header::{self, Health, Value};
+use super::{HeaderError, ProtocolError, unit_after};
+use crate::identity::{Role, SessionId, UnitId};
+use crate::message::{Body, Message};
+use crate::subject::{Pattern, Subject};
+use crate::time::Wall;
+
+/// The interval of a unit that announces none, and the default of our own.
+pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
+/// The shortest interval that may be configured.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// The longest interval that may be configured.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+const PREFIX: &str = "ops.heartbeat";
+const FORM: &str = "ops.heartbeat.{unit}";
+
+/// How long after its last heartbeat a unit counts as OFFLINE: 2.5 of the intervals it announced.
+#[must_use]
+pub const fn offline_after(interval: Duration) -> Duration {
+    interval.saturating_mul(5).checked_div(2).expect("two is not zero")
+}
+
+/// The subject on which `unit` beats.
+#[must_use]
+pub fn subject(unit: &UnitId) -> Subject {
+    Subject::join(&[PREFIX, unit.as_str()])
+}
+
+/// The heartbeats of every unit.
+#[must_use]
+pub fn pattern() -> Pattern {
+    Pattern::join(&[PREFIX, "*"])
+}
+
+/// One heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whose.
+    pub unit: UnitId,
+    /// How it does.
+    pub status: Health,
+    /// What it is for.
+    pub role: Role,
+    /// When the next one is due.
+    pub interval: Duration,
+    /// Whole seconds since it started.
+    pub uptime_s: Option<u64>,
+    /// Processor use of its host in percent.
+    pub cpu_percent: Option<u8>,
+    /// Memory use of its host in percent.
+    pub memory_percent: Option<u8>,
+    /// Round trip to its server in microseconds, when measured.
+    pub rtt_native_us: Option<u64>,
+    /// Round trip through a peer's echo in microseconds, when measured.
+    pub rtt_app_us: Option<u64>,
+    /// Connections it serves, when it counts them.
+    pub active_connections: Option<u64>,
+}
+
+/// A heartbeat as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What it says.
+    pub heartbeat: Heartbeat,
+    /// In which run of the unit; absent from senders that know no sessions.
+    pub session: Option<SessionId>,
+    /// Its number on this subject.
+    pub sequence: Option<u64>,
+    /// Headers that were there but malformed; what they would have said is taken as absent.
+    pub problems: Vec<HeaderError>,
+}
+
+impl Heartbeat {
+    /// A heartbeat of `unit` that says nothing but that it lives.
+    #[must_use]
+    pub const fn new(unit: UnitId) -> Self {
+        Self {
+            unit,
+            status: Health::Ok,
+            role: Role::Node,
+            interval: INTERVAL_DEFAULT,
+            uptime_s: None,
+            cpu_percent: None,
+            memory_percent: None,
+            rtt_native_us: None,
+            rtt_app_us: None,
+            active_connections: None,
+        }
+    }
+
+    /// The message; the outbox adds the stamp.
+    #[must_use]
+    pub fn build(&self) -> Message {
+        let millis = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
+        let mut message = Message::new(subject(&self.unit))
+            .with(&header::HEALTH_STATUS, Value::Word(self.status.as_str()))
+            .with(&header::HEARTBEAT_INTERVAL, Value::Unsigned(millis))
+            .with(&header::ROLE, Value::Word(self.role.as_str()));
+        let headers = &mut message.headers;
+        let mut optional = |name: &'static str, value: Option<Value>| {
+            if let Some(value) = value {
+                headers.push(name, value);
+            }
+        };
+        optional(header::UPTIME.name(), self.uptime_s.map(Value::Unsigned));
+        optional(header::CPU_LOAD.name(), self.cpu_percent.map(Value::Percent));
+        optional(header::MEMORY_USAGE.name(), self.memory_percent.map(Value::Percent));
+        optional(header::RTT_NATIVE.name(), self.rtt_native_us.map(Value::Unsigned));
+        optional(header::RTT_APP.name(), self.rtt_app_us.map(Value::Unsigned));
+        optional(header::ACTIVE_CONNECTIONS.name(), self.active_connections.map(Value::Unsigned));
+        message.body = Body::Heartbeat(Payload { status: self.status });
+        message
+    }
+
+    /// Reads a heartbeat. A malformed header costs only what it would have said.
+    ///
+    /// # Errors
+    /// When the subject is not a heartbeat's.
+    pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
+        fn take<T>(problems: &mut Vec<HeaderError>, read: Result<Option<T>, HeaderError>) -> Option<T> {
+            read.unwrap_or_else(|error| {
+                problems.push(error);
+                None
+            })
+        }
+        let unit = unit_after(&message.subject, PREFIX, FORM)?;
+        let headers = &message.headers;
+        let mut problems = Vec::new();
+        if let Some(header) = take(&mut problems, header::UNIT_ID.read(headers))
+            && header != unit
+        {
+            problems.push(HeaderError {
+                name: header::UNIT_ID.name(),
+                value: header.as_str().to_owned(),
+                expected: "the unit that the subject names",
+            });
+        }
+        let status = take(&mut problems, header::HEALTH_STATUS.read(headers)).or_else(|| Payload::status_in(message));
+        let interval = take(&mut problems, header::HEARTBEAT_INTERVAL.read(headers));
+        let heartbeat = Self {
+            status: status.unwrap_or_default(),
+            role: take(&mut problems, header::ROLE.read(headers)).unwrap_or_default(),
+            interval: interval.map_or(INTERVAL_DEFAULT, Duration::from_millis).clamp(INTERVAL_MIN, INTERVAL_MAX),
+            uptime_s: take(&mut problems, header::UPTIME.read(headers)),
+            cpu_percent: take(&mut problems, header::CPU_LOAD.read(headers)),
+            memory_percent: take(&mut problems, header::MEMORY_USAGE.read(headers)),
+            rtt_native_us: take(&mut problems, header::RTT_NATIVE.read(headers)),
+            rtt_app_us: take(&mut problems, header::RTT_APP.read(headers)),
+            active_connections: take(&mut problems, header::ACTIVE_CONNECTIONS.read(headers)),
+            unit,
+        };
+        Ok(Received {
+            session: take(&mut problems, header::SESSION_ID.read(headers)),
+            sequence: take(&mut problems, header::SEQUENCE.read(headers)),
+            heartbeat,
+            problems,
+        })
+    }
+}
+
+/// What a heartbeat's JSON says beside the sequence and the time, which the outbox adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// How the unit does.
+    pub status: Health,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Json {
+    status: Health,
+    sequence: u64,
+    ts: u64,
+}
+
+impl Payload {
+    pub(crate) fn encode(self, sequence: u64, tx: Wall) -> Bytes {
+        let json = Json { status: self.status, sequence, ts: tx.unix_millis() };
+        Bytes::from(serde_json::to_vec(&json).expect("a struct of numbers and a word is JSON"))
+    }
+
+    fn status_in(message: &Message) -> Option<Health> {
+        match &message.body {
+            Body::Heartbeat(payload) => Some(payload.status),
+            Body::Bytes(bytes) => serde_json::from_slice::<Json>(bytes).ok().map(|json| json.status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

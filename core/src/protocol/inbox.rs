@@ -1,0 +1,37 @@
+//! `_INBOX.{unit}.{session}.{number}`: where answers to a node's own requests arrive.
+//!
+//! The unit's ID in second place lets a server isolate the inboxes of units from each other
+//! (`custom_inbox_prefix` in the terms of NATS clients); the session keeps answers to an earlier
+//! run of the unit apart.
+
+use crate::identity::{SessionId, UnitId};
+use crate::subject::{Pattern, Subject};
+
+const PREFIX: &str = "_INBOX";
+
+/// The answers to all requests of one run of `unit`.
+#[must_use]
+pub fn pattern(unit: &UnitId, session: &SessionId) -> Pattern {
+    Pattern::join(&[PREFIX, unit.as_str(), session.as_str(), "*"])
+}
+
+/// The answer to request `number`.
+#[must_use]
+pub fn subject(unit: &UnitId, session: &SessionId, number: u64) -> Subject {
+    Subject::join(&[PREFIX, unit.as_str(), session.as_str(), &number.to_string()])
+}
+
+/// The number of the request that `subject` answers.
+#[must_use]
+pub fn number(subject: &Subject) -> Option<u64> {
+    subject.as_str().rsplit_once('.').and_then(|(_, number)| number.parse().ok())
+}
+
+/// Whether `subject` is an inbox of anybody: used once, and not worth remembering.
+#[must_use]
+pub fn is_inbox(subject: &Subject) -> bool {
+    subject.as_str().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests;

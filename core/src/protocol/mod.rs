@@ -1,0 +1,89 @@
+//! What goes over the wire: every subject, header, payload, unit and threshold, once.
+//!
+//! Section numbers refer to the protocol's own page, which `docs/PROTOCOL.md` carries.
+
+pub mod dead;
+pub mod echo;
+pub mod header;
+pub mod heartbeat;
+pub mod inbox;
+
+use crate::identity::{IdentityError, UnitId};
+use crate::subject::Subject;
+
+pub use header::{HeaderError, Key};
+
+/// Why a message does not belong to the family that it came in for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// The subject has another shape.
+    #[error("subject `{subject}` is not of the form `{expected}`")]
+    Subject {
+        /// The subject as received.
+        subject: Subject,
+        /// The family's form.
+        expected: &'static str,
+    },
+    /// A token of the subject is no identity.
+    #[error("subject `{subject}`")]
+    Identity {
+        /// The subject as received.
+        subject: Subject,
+        /// What is wrong with the token.
+        #[source]
+        error: IdentityError,
+    },
+    /// A header that was read is malformed.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The payload is not what the family carries.
+    #[error("payload of `{subject}` is not {expected}")]
+    Payload {
+        /// The subject as received.
+        subject: Subject,
+        /// What the family carries.
+        expected: &'static str,
+    },
+}
+
+/// The unit in the last token of `subject`, when what stands before it is `prefix`.
+fn unit_after(subject: &Subject, prefix: &str, expected: &'static str) -> Result<UnitId, ProtocolError> {
+    let token = subject
+        .as_str()
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .filter(|token| !token.contains('.'))
+        .ok_or_else(|| ProtocolError::Subject { subject: subject.clone(), expected })?;
+    UnitId::new(token).map_err(|error| ProtocolError::Identity { subject: subject.clone(), error })
+}
+
+/// What happens to a message of a family while the bus is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AwayRule {
+    /// Telemetry: the newest of each subject is sent when the bus is back.
+    KeepLatest,
+    /// Logs: sent in order when the bus is back; beyond `max` the oldest gives way.
+    Queue {
+        /// Messages that may wait.
+        max: usize,
+    },
+    /// Voice and whatever else is worth nothing late.
+    Drop,
+}
+
+/// Log records that may wait for the bus.
+pub const LOGS_KEPT_MAX: usize = 1_024;
+
+/// The rule of the family that `subject` belongs to.
+#[must_use]
+pub fn away_rule(subject: &Subject) -> AwayRule {
+    let mut tokens = subject.tokens();
+    match (tokens.next(), tokens.next()) {
+        (Some("ops"), Some("log")) => AwayRule::Queue { max: LOGS_KEPT_MAX },
+        (Some("com"), _) => match subject.tokens().last() {
+            Some("voice" | "ptt") => AwayRule::Drop,
+            _ => AwayRule::KeepLatest,
+        },
+        (_, _) => AwayRule::KeepLatest,
+    }
+}
