@@ -33,6 +33,7 @@ pub struct Cell {
     actor: Box<dyn Hosted>,
     effects: Effects,
     incarnation: Incarnation,
+    deadline: Option<Deadline>,
 }
 
 impl Cell {
@@ -41,8 +42,13 @@ impl Cell {
     /// # Errors
     /// When the configuration is impossible, or the actor panics.
     pub fn new(entry: &Entry, config: &serde_json::Value, birth: &Birth) -> Result<Self, BirthError> {
-        let actor = crash::catch(|| (entry.build)(config, birth)).map_err(BirthError::Panic)??;
-        Ok(Self { actor, effects: Effects::new(birth.incarnation), incarnation: birth.incarnation })
+        let incarnation = birth.incarnation;
+        crash::catch(|| {
+            let actor = (entry.build)(config, birth)?;
+            let deadline = actor.deadline();
+            Ok(Self { actor, effects: Effects::new(incarnation), incarnation, deadline })
+        })
+        .map_err(BirthError::Panic)?
     }
 
     /// What the actor reads, publishes and senses.
@@ -69,11 +75,9 @@ impl Cell {
     }
 
     /// When the actor next wants a timeout.
-    ///
-    /// # Errors
-    /// When the actor panics.
-    pub fn deadline(&self) -> Result<Option<Deadline>, Crash> {
-        crash::catch(|| self.actor.deadline()).map_err(|reason| Crash { reason, input: "deadline" })
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Deadline> {
+        self.deadline
     }
 
     /// Gives the actor its timeout when one is due: once, before any message that waits.
@@ -82,9 +86,9 @@ impl Cell {
     /// When the actor crashes, or its deadline is still in the past afterwards: it would be woken
     /// for ever.
     pub fn wake(&mut self, now: Now) -> Result<Option<std::vec::Drain<'_, Effect>>, Crash> {
-        let Some(due) = self.deadline()?.filter(|deadline| deadline.at <= now.mono) else { return Ok(None) };
+        let Some(due) = self.deadline.filter(|deadline| deadline.at <= now.mono) else { return Ok(None) };
         self.run(now, Input::Timeout(due.why))?;
-        if let Some(stuck) = self.deadline()?.filter(|deadline| deadline.at <= now.mono) {
+        if let Some(stuck) = self.deadline.filter(|deadline| deadline.at <= now.mono) {
             self.effects.clear();
             let why = stuck.why;
             return Err(Crash {
@@ -97,8 +101,14 @@ impl Cell {
 
     fn run(&mut self, now: Now, input: Input<'_>) -> Result<(), Crash> {
         self.effects.clear();
-        let Self { actor, effects, .. } = self;
-        let reason = match crash::catch(|| actor.handle(now, input, effects)) {
+        let Self { actor, effects, deadline, .. } = self;
+        // The deadline is asked for here, once, since only an input can move it.
+        let handled = crash::catch(|| {
+            let result = actor.handle(now, input, effects);
+            *deadline = actor.deadline();
+            result
+        });
+        let reason = match handled {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(fault)) => fault.to_string(),
             Err(panic) => panic,

@@ -65,7 +65,6 @@ pub struct Outbox {
     connected: bool,
     latest: Table<Subject, Message>,
     queued: VecDeque<Message>,
-    requests: Requests,
     counters: Counters,
 }
 
@@ -74,7 +73,6 @@ impl Outbox {
     #[must_use]
     pub fn new(unit: UnitId, session: SessionId) -> Self {
         Self {
-            requests: Requests::new(unit.clone(), session.clone()),
             unit,
             session,
             clock: ClockStamp::default(),
@@ -131,13 +129,17 @@ impl Outbox {
         HandOver::Send(message)
     }
 
-    /// Sends a request of an actor's present life.
+    /// Sends a request of an actor's present life, and notes it among those under way.
+    ///
+    /// These are kept apart from the outbox because answers arrive on other threads: who holds one
+    /// outbox and waits for another must not meet somebody doing the reverse.
     ///
     /// # Errors
     /// When the bus is away or a bound is reached: requests fail at once rather than wait.
     pub fn request(
         &mut self,
         now: Now,
+        requests: &mut Requests,
         slot: Slot,
         id: RequestId,
         mut message: Message,
@@ -147,7 +149,7 @@ impl Outbox {
             self.counters.dropped += 1;
             return Err(RequestError::BusAway);
         }
-        let Some(reply) = self.requests.open(now, slot, id, timeout) else {
+        let Some(reply) = requests.open(now, slot, id, timeout) else {
             self.counters.refused += 1;
             return Err(RequestError::Refused);
         };
@@ -155,15 +157,10 @@ impl Outbox {
         match self.number_and_send(now, message) {
             HandOver::Send(message) => Ok(message),
             HandOver::Kept | HandOver::Refused { .. } => {
-                self.requests.close(&reply);
+                requests.close(&reply);
                 Err(RequestError::Refused)
             }
         }
-    }
-
-    /// Requests under way, to match answers and time-outs.
-    pub const fn requests(&mut self) -> &mut Requests {
-        &mut self.requests
     }
 
     /// The bus came: returns what was kept for it, numbered and stamped now, in the order to send.

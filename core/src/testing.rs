@@ -38,7 +38,7 @@ use crate::message::Message;
 use crate::outbox::{HandOver, Outbox};
 use crate::protocol::header::Health;
 use crate::random::Entropy;
-use crate::requests::Slot;
+use crate::requests::{Requests, Slot};
 use crate::subject::Pattern;
 use crate::time::{Mono, Now, Wall};
 
@@ -55,6 +55,7 @@ pub const WALL_START: Wall = Wall::from_unix_nanos(1_707_782_400_000_000_000);
 pub struct Harness {
     cell: Cell,
     outbox: Outbox,
+    requests: Requests,
     now: Now,
     published: VecDeque<Message>,
     requested: VecDeque<(RequestId, Message)>,
@@ -89,11 +90,13 @@ impl Harness {
             Ok(cell) => cell,
             Err(error) => panic!("{} does not start: {error}", A::KIND),
         };
+        let requests = Requests::new(birth.unit.clone(), birth.session.clone());
         let mut outbox = Outbox::new(birth.unit, birth.session);
         drop(outbox.connected(now));
         let mut harness = Self {
             cell,
             outbox,
+            requests,
             now,
             published: VecDeque::new(),
             requested: VecDeque::new(),
@@ -166,10 +169,7 @@ impl Harness {
     pub fn advance(&mut self, duration: Duration) {
         let end = self.now.mono + duration;
         loop {
-            let due = match self.cell.deadline() {
-                Ok(due) => due.filter(|due| due.at <= end),
-                Err(crash) => panic!("crashed: {crash}"),
-            };
+            let due = self.cell.deadline().filter(|due| due.at <= end);
             self.set(due.map_or(end, |due| due.at.max(self.now.mono)));
             if due.is_none() {
                 return;
@@ -242,7 +242,7 @@ impl Harness {
                 Effect::Publish(message) => self.hand_over(|outbox| outbox.publish(now, message)),
                 Effect::Respond(answer) => self.hand_over(|outbox| outbox.respond(now, answer)),
                 Effect::Request(id, message, timeout) => {
-                    match self.outbox.request(now, Slot(0), id, message, timeout) {
+                    match self.outbox.request(now, &mut self.requests, Slot(0), id, message, timeout) {
                         Ok(message) => self.requested.push_back((id, message)),
                         Err(error) => panic!("request refused: {error}"),
                     }

@@ -9,6 +9,7 @@ pub mod heartbeat;
 pub mod inbox;
 
 use crate::identity::{IdentityError, UnitId};
+use crate::message::Message;
 use crate::subject::Subject;
 
 pub use header::{HeaderError, Key};
@@ -55,6 +56,14 @@ fn unit_after(subject: &Subject, prefix: &str, expected: &'static str) -> Result
         .filter(|token| !token.contains('.'))
         .ok_or_else(|| ProtocolError::Subject { subject: subject.clone(), expected })?;
     UnitId::new(token).map_err(|error| ProtocolError::Identity { subject: subject.clone(), error })
+}
+
+/// The answer of a full mailbox to a request: code 503 (protocol, section 2, provisioning row).
+#[must_use]
+pub fn unavailable(reply: Subject) -> Message {
+    Message::new(reply)
+        .with(&header::RESPONSE_CODE, header::Value::Unsigned(503))
+        .with(&header::REASON, header::Value::Word("mailbox full"))
 }
 
 /// What happens to a message of a family while the bus is away.
