@@ -21,6 +21,18 @@ pub fn subject(unit: &UnitId, session: &SessionId, number: u64) -> Subject {
     Subject::join(&[PREFIX, unit.as_str(), session.as_str(), &number.to_string()])
 }
 
+/// What the inboxes of all runs of `unit` begin with, for a client library that makes its own.
+#[must_use]
+pub fn prefix(unit: &UnitId) -> String {
+    format!("{PREFIX}.{unit}")
+}
+
+/// A subject that nobody ever listens on: a request there is answered by the server itself, at once.
+#[must_use]
+pub fn nobody(unit: &UnitId, session: &SessionId) -> Subject {
+    Subject::join(&[PREFIX, unit.as_str(), session.as_str(), "nobody", "listens"])
+}
+
 /// The number of the request that `subject` answers.
 #[must_use]
 pub fn number(subject: &Subject) -> Option<u64> {
