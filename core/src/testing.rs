@@ -40,7 +40,7 @@ use crate::protocol::header::Health;
 use crate::random::Entropy;
 use crate::requests::{Requests, Slot};
 use crate::subject::Pattern;
-use crate::time::{Mono, Now, Wall};
+use crate::time::{Deadline, Mono, Now, Wall};
 
 /// The unit that a [`Harness`] runs its actor on.
 pub const UNIT: &str = "unit-under-test";
@@ -85,7 +85,19 @@ impl Harness {
     #[must_use]
     pub fn new<A: Actor>(config: Value) -> Self {
         let now = Now { mono: Mono::from_nanos(1_000_000_000), wall: WALL_START };
-        let birth = birth(A::KIND, now);
+        let mut harness = Self::unstarted::<A>(config, now, birth(A::KIND, now));
+        harness.input(Input::Started);
+        harness.input(Input::Node(NodeReport::Health(Health::Ok)));
+        harness.input(Input::Bus(BusEvent::Connected));
+        harness
+    }
+
+    /// An actor at the instant `now` of a life that begins as `birth` says, before any input.
+    ///
+    /// # Panics
+    /// When the configuration is refused.
+    #[must_use]
+    pub fn unstarted<A: Actor>(config: Value, now: Now, birth: Birth) -> Self {
         let cell = match Cell::new(&Entry::of::<A>(), &config, &birth) {
             Ok(cell) => cell,
             Err(error) => panic!("{} does not start: {error}", A::KIND),
@@ -93,7 +105,7 @@ impl Harness {
         let requests = Requests::new(birth.unit.clone(), birth.session.clone());
         let mut outbox = Outbox::new(birth.unit, birth.session);
         drop(outbox.connected(now));
-        let mut harness = Self {
+        Self {
             cell,
             outbox,
             requests,
@@ -102,11 +114,7 @@ impl Harness {
             requested: VecDeque::new(),
             events: VecDeque::new(),
             stopped: None,
-        };
-        harness.input(Input::Started);
-        harness.input(Input::Node(NodeReport::Health(Health::Ok)));
-        harness.input(Input::Bus(BusEvent::Connected));
-        harness
+        }
     }
 
     /// The present.
@@ -182,6 +190,18 @@ impl Harness {
         }
     }
 
+    /// Lets time pass without waking the actor: its host stood still. What is due is delivered by
+    /// the next [`advance`](Self::advance).
+    pub fn stand_still(&mut self, duration: Duration) {
+        self.set(self.now.mono + duration);
+    }
+
+    /// When the actor next wants to be woken.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.cell.deadline()
+    }
+
     /// Takes the oldest message that it published and nobody took yet.
     ///
     /// # Panics
@@ -191,6 +211,11 @@ impl Harness {
         let expected = Pattern::parse(pattern.to_owned()).expect("the expected pattern is legal");
         assert!(expected.matches(&message.subject), "published on {}, expected {pattern}", message.subject);
         message
+    }
+
+    /// Takes all messages that it published and nobody took yet.
+    pub fn published(&mut self) -> Vec<Message> {
+        self.published.drain(..).collect()
     }
 
     /// Takes the oldest request that it sent and nobody took yet.
