@@ -1,0 +1,150 @@
+//! Says every few seconds that this unit lives, and how it does.
+
+use std::time::Duration;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use nunect_core::config::period_within;
+use nunect_core::protocol::heartbeat::{self, Heartbeat};
+use nunect_core::time::nanos;
+use nunect_core::{
+    Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Fault, Health, HostReport, Input, Mono,
+    NodeReport, Now, Pattern, Period, Role, Sensor, StopReason, UnitId,
+};
+
+/// A change of health is told at once, but extra heartbeats keep this distance: a flapping node
+/// must not flood the operators that look for it.
+pub const EXTRA_DISTANCE_MIN: Duration = Duration::from_secs(1);
+
+/// Processor use is a difference of two samples, and closer ones measure mostly themselves: sysinfo
+/// asks for 200 ms (`MINIMUM_CPU_UPDATE_INTERVAL`).
+pub const HOST_SAMPLE_MIN: Duration = Duration::from_millis(250);
+
+/// What may be configured of a heartbeater.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeartbeaterConfig {
+    /// Time between two heartbeats, from 100ms to 60s. Readers take the unit for OFFLINE after 2.5
+    /// of it.
+    #[garde(custom(period_within(heartbeat::INTERVAL_MIN, heartbeat::INTERVAL_MAX)))]
+    pub interval: Period,
+}
+
+impl Default for HeartbeaterConfig {
+    fn default() -> Self {
+        Self { interval: Period(heartbeat::INTERVAL_DEFAULT) }
+    }
+}
+
+/// Publishes `ops.heartbeat.{unit}`: at once when the bus is there, then every interval, and at once
+/// when the node's health changes.
+#[derive(Debug)]
+pub struct Heartbeater {
+    unit: UnitId,
+    role: Role,
+    unit_started: Mono,
+    interval: Duration,
+    host: HostReport,
+    health: Health,
+    /// The health that the last heartbeat told.
+    told: Health,
+    /// When the next regular heartbeat is due; none while the bus is away.
+    due: Option<Mono>,
+    /// From when on a change of health may go out by itself.
+    extra_from: Mono,
+}
+
+impl Actor for Heartbeater {
+    const KIND: &'static str = "heartbeater";
+    type Config = HeartbeaterConfig;
+
+    fn new(config: HeartbeaterConfig, birth: &Birth) -> Result<Self, ConfigError> {
+        Ok(Self {
+            unit: birth.unit.clone(),
+            role: birth.role,
+            unit_started: birth.unit_started.mono,
+            interval: config.interval.0,
+            host: HostReport::default(),
+            health: Health::Ok,
+            told: Health::Ok,
+            due: None,
+            extra_from: Mono::ZERO,
+        })
+    }
+
+    fn contract(&self) -> Contract {
+        Contract {
+            publishes: vec![Pattern::from(&heartbeat::subject(&self.unit))],
+            sensors: vec![Sensor::Host { every: self.interval.max(HOST_SAMPLE_MIN) }, Sensor::Bus, Sensor::Node],
+            ..Contract::default()
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) -> Result<(), Fault> {
+        match input {
+            Input::Host(report) => self.host = report,
+            Input::Node(NodeReport::Health(health)) => self.health = health,
+            Input::Bus(BusEvent::Connected) => self.due = Some(now.mono),
+            Input::Bus(BusEvent::Disconnected) => self.due = None,
+            Input::Stopping(StopReason::NodeShutdown) => {
+                if self.due.take().is_some() {
+                    self.health = Health::Offline;
+                    out.publish(self.heartbeat(now.mono).build());
+                }
+            }
+            Input::Started
+            | Input::Message(_)
+            | Input::Reply { .. }
+            | Input::Timeout(_)
+            | Input::Stopping(StopReason::Restart | StopReason::Command) => {}
+        }
+        if self.deadline().is_some_and(|deadline| deadline.at <= now.mono) {
+            self.beat(now.mono, out);
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let regular = Deadline::new(self.due?, "heartbeat due");
+        let change = (self.health != self.told).then_some(Deadline::new(self.extra_from, "health changed"));
+        Some(change.map_or(regular, |change| change.min(regular)))
+    }
+}
+
+impl Heartbeater {
+    fn beat(&mut self, now: Mono, out: &mut Effects) {
+        out.publish(self.heartbeat(now).build());
+        self.told = self.health;
+        match self.due {
+            // Counted from when it was due, so that delays do not add up; what was missed while the
+            // node stood still is not made up for.
+            Some(due) if due <= now => {
+                let late = Duration::from_nanos(nanos(now.since(due)) % nanos(self.interval));
+                self.due = Some(now - late + self.interval);
+            }
+            Some(_) | None => self.extra_from = now + EXTRA_DISTANCE_MIN,
+        }
+    }
+
+    fn heartbeat(&self, now: Mono) -> Heartbeat {
+        Heartbeat {
+            status: self.health,
+            role: self.role,
+            interval: self.interval,
+            uptime_s: Some(now.since(self.unit_started).as_secs()),
+            cpu_percent: self.host.cpu_percent.and_then(whole_percent),
+            memory_percent: self.host.memory_percent.and_then(whole_percent),
+            ..Heartbeat::new(self.unit.clone())
+        }
+    }
+}
+
+/// A sensor's reading as a header carries it; none when it is no number.
+fn whole_percent(percent: f32) -> Option<u8> {
+    percent.is_finite().then(|| percent.round().clamp(0.0, 100.0) as u8)
+}
+
+#[cfg(test)]
+mod tests;
