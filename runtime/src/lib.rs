@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The only crate that touches the world: ractor shells, buses, clocks, sensors, configuration files.
+//!
+//! It names no component: it hosts whatever the catalog gives it.
+
+pub mod bus;
+pub mod clock;
+mod component;
+pub mod config;
+pub mod node;
+pub mod sensor;
+mod shell;
+mod sync;
+mod timers;
+mod tree;
+
+pub use bus::{Bus, LocalBus, NatsBus, NatsOptions};
+pub use clock::Clock;
+pub use node::{End, Node, NodeSpec, Observer, Record, StartError, Status};
+pub use sensor::HostSensor;

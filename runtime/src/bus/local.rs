@@ -1,0 +1,150 @@
+//! The bus within one process: the embedded default of `nunect up`, and the fastest arm of tests.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nunect_core::broker::{Broker, ClientId, Target};
+use nunect_core::{BusEvent, Message, Now, RequestError, Subscription};
+
+use super::{Bus, BusError, Inbound, Pending, Sink, Watcher};
+use crate::sync::lock;
+
+/// A bus that nodes of this process share.
+#[derive(Clone, Default)]
+pub struct LocalBus {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    broker: Broker,
+    clients: u32,
+    sinks: Vec<Option<(ClientId, Sink)>>,
+    turn: usize,
+    targets: Vec<Target>,
+}
+
+/// One node's connection to a [`LocalBus`].
+pub struct LocalClient {
+    id: ClientId,
+    state: Arc<Mutex<State>>,
+}
+
+impl LocalBus {
+    /// A bus without nodes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A connection for one more node.
+    #[must_use]
+    pub fn client(&self) -> LocalClient {
+        let mut state = lock(&self.state);
+        state.clients += 1;
+        LocalClient { id: ClientId(state.clients), state: Arc::clone(&self.state) }
+    }
+}
+
+impl State {
+    fn publish(&mut self, now: Now, mut message: Message) {
+        message.received = now;
+        let Self { broker, targets, turn, .. } = self;
+        targets.clear();
+        let pick = |members| {
+            // Members take turns: as fair as drawing, and cheaper.
+            *turn = turn.wrapping_add(1);
+            *turn % members
+        };
+        let reached = broker.route(&message.subject, pick, |target| targets.push(target));
+        if reached == 0 {
+            if let Some(reply) = message.reply {
+                self.deliver(&reply.clone(), || Inbound::NoResponders(reply.clone()));
+            }
+            return;
+        }
+        let sink = |target: &Target| self.sinks.get(target.tag as usize).and_then(Option::as_ref);
+        let (last, others) = self.targets.split_last().expect("the broker reached somebody");
+        for target in others {
+            if let Some((_, sink)) = sink(target) {
+                sink(Inbound::Message(Box::new(message.clone())));
+            }
+        }
+        if let Some((_, sink)) = sink(last) {
+            sink(Inbound::Message(Box::new(message)));
+        }
+    }
+
+    fn deliver(&mut self, subject: &nunect_core::Subject, inbound: impl Fn() -> Inbound) {
+        let Self { broker, sinks, .. } = self;
+        broker.route(
+            subject,
+            |_| 0,
+            |target| {
+                if let Some(Some((_, sink))) = sinks.get(target.tag as usize) {
+                    sink(inbound());
+                }
+            },
+        );
+    }
+}
+
+impl Bus for LocalClient {
+    fn describe(&self) -> String {
+        "embedded".to_owned()
+    }
+
+    fn publish(&self, now: Now, message: Message) -> Result<(), BusError> {
+        lock(&self.state).publish(now, message);
+        Ok(())
+    }
+
+    fn subscribe<'a>(&'a self, subscription: &'a Subscription, sink: Sink) -> Pending<'a, Result<(), BusError>> {
+        let mut state = lock(&self.state);
+        let State { broker, sinks, .. } = &mut *state;
+        let free = sinks.iter().position(Option::is_none).unwrap_or_else(|| {
+            sinks.push(None);
+            sinks.len() - 1
+        });
+        let tag = u32::try_from(free).unwrap_or(u32::MAX);
+        broker.subscribe(self.id, tag, subscription.pattern.clone(), subscription.queue.as_deref());
+        sinks[free] = Some((self.id, sink));
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        watcher(BusEvent::Connected);
+    }
+
+    fn round_trip(&self, _: Duration) -> Pending<'_, Result<Duration, RequestError>> {
+        // There is no server to go to: what is left is the lock.
+        let start = std::time::Instant::now();
+        drop(lock(&self.state));
+        Box::pin(std::future::ready(Ok(start.elapsed())))
+    }
+
+    fn close(&self, _: Duration) -> Pending<'_, ()> {
+        self.abandon();
+        Box::pin(std::future::ready(()))
+    }
+
+    fn abandon(&self) {
+        let mut state = lock(&self.state);
+        state.broker.disconnect(self.id);
+        let dropped: Vec<_> = state
+            .sinks
+            .iter_mut()
+            .filter(|sink| sink.as_ref().is_some_and(|(client, _)| *client == self.id))
+            .map(Option::take)
+            .collect();
+        drop(state);
+        // Sinks hold mailboxes: let them go without the lock.
+        drop(dropped);
+    }
+}
+
+impl Drop for LocalClient {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}

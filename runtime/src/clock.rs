@@ -1,0 +1,48 @@
+//! The machine's two clocks.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use nunect_core::time::nanos;
+use nunect_core::{Mono, Now, Wall};
+
+/// Reads the monotonic and the wall clock; the monotonic one counts from when this was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock {
+    /// A clock whose monotonic origin is now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    /// Both clocks (60 ns).
+    #[must_use]
+    pub fn now(&self) -> Now {
+        // A wall clock before 1970 has no representation and reads as 1970.
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { mono: self.mono(), wall: Wall::from_unix_nanos(nanos(wall)) }
+    }
+
+    /// The monotonic clock.
+    #[must_use]
+    pub fn mono(&self) -> Mono {
+        Mono::from_nanos(nanos(self.origin.elapsed()))
+    }
+
+    /// The instant at which the monotonic clock reads `at`.
+    #[must_use]
+    pub fn instant(&self, at: Mono) -> Instant {
+        let since = at.since(Mono::ZERO);
+        // Beyond what the platform can represent is beyond the life of the process.
+        self.origin.checked_add(since).unwrap_or_else(|| self.origin + std::time::Duration::from_secs(86_400 * 365))
+    }
+}

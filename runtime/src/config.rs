@@ -1,0 +1,4 @@
+//! Configuration.
+mod problem;
+pub use problem::*;
+mod yaml;

@@ -1,0 +1,221 @@
+//! Carries out, on ractor, what the supervisor decides.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use nunect_core::cell::Cell;
+use nunect_core::health::Cause;
+use nunect_core::{Event, Incarnation};
+use nunect_supervisor::{Action, ChildId, Exit, Generation, Supervisor, TimerId};
+use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::component::{Component, Control};
+use crate::node::{End, Shared};
+use crate::shell::{Life, Ring, Shell};
+use crate::timers::Waiting;
+
+/// What the tree is told from outside.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// A timer's instant has come.
+    Timer(TimerId),
+    /// The node stops.
+    Stop,
+}
+
+impl ractor::Message for Told {}
+
+/// The root of a node's actors.
+pub(crate) struct Tree;
+
+/// The supervisor and the lives it sees.
+pub(crate) struct Root {
+    node: Arc<Shared>,
+    machine: Supervisor,
+    /// The lives of the children, in their order; matched by ractor's id, since it keeps its own in
+    /// a table without order.
+    lives: Vec<Option<(Generation, ActorRef<Ring>)>>,
+}
+
+impl Root {
+    pub(crate) fn new(node: Arc<Shared>, machine: Supervisor) -> Self {
+        let lives = node.components().map(|_| None).collect();
+        Self { node, machine, lives }
+    }
+}
+
+impl ractor::Actor for Tree {
+    type Msg = Told;
+    type State = Root;
+    type Arguments = Root;
+
+    async fn pre_start(&self, _: ActorRef<Told>, root: Root) -> Result<Root, ActorProcessingErr> {
+        Ok(root)
+    }
+
+    async fn post_start(&self, myself: ActorRef<Told>, root: &mut Root) -> Result<(), ActorProcessingErr> {
+        root.drive(&myself, nunect_supervisor::Event::Start).await;
+        Ok(())
+    }
+
+    async fn handle(&self, myself: ActorRef<Told>, told: Told, root: &mut Root) -> Result<(), ActorProcessingErr> {
+        let event = match told {
+            Told::Timer(timer) => nunect_supervisor::Event::Timer(timer),
+            Told::Stop => nunect_supervisor::Event::Stop,
+        };
+        root.drive(&myself, event).await;
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Told>,
+        event: SupervisionEvent,
+        root: &mut Root,
+    ) -> Result<(), ActorProcessingErr> {
+        let ended = match &event {
+            SupervisionEvent::ActorTerminated(who, _, _) | SupervisionEvent::ActorFailed(who, _) => who.get_id(),
+            SupervisionEvent::ActorStarted(_)
+            | SupervisionEvent::ProcessGroupChanged(_)
+            | SupervisionEvent::PidLifecycleEvent(_) => return Ok(()),
+        };
+        // The state of the ended actor comes with the event: its `Drop` says how it ended.
+        drop(event);
+        let place = root.lives.iter().position(|life| life.as_ref().is_some_and(|(_, actor)| actor.get_id() == ended));
+        let Some((index, (generation, _))) = place.and_then(|index| Some((index, root.lives[index].take()?))) else {
+            return Ok(());
+        };
+        let exit = root.node.component(index).take_exit();
+        let event = root.ended(index, generation, exit);
+        root.drive(&myself, event).await;
+        Ok(())
+    }
+}
+
+impl Root {
+    /// Tells the machine an event, and carries out everything that follows from it.
+    async fn drive(&mut self, myself: &ActorRef<Told>, event: nunect_supervisor::Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.machine.step(self.node.clock.mono(), event) {
+                match action {
+                    Action::Start { child, generation } => {
+                        events.push_back(self.start(myself, child, generation).await);
+                    }
+                    Action::Stop { child, generation, reason } => match self.life(child, generation) {
+                        Some(_) => self.node.component(index(child)).control(Control::Stopping(reason)),
+                        None => tracing::debug!("{child:?} is to stop and has ended"),
+                    },
+                    Action::Kill { child, generation } => {
+                        if let Some(actor) = self.life(child, generation) {
+                            actor.kill();
+                        }
+                    }
+                    Action::Arm { timer, at } => self.node.timers.set(Waiting::Supervisor(timer), Some(at)),
+                    Action::Cancel(timer) => self.node.timers.set(Waiting::Supervisor(timer), None),
+                    Action::Emit { child, event } => self.emit(child, event),
+                    Action::Escalate { child, crashes, period, reason } => {
+                        let actor = self.node.component(index(child)).spec.name.clone();
+                        self.node.ended(End::Escalated { actor, crashes, period, reason });
+                        myself.stop(None);
+                    }
+                    Action::Stopped => {
+                        self.node.ended(End::Stopped);
+                        myself.stop(None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn start(
+        &mut self,
+        myself: &ActorRef<Told>,
+        child: ChildId,
+        generation: Generation,
+    ) -> nunect_supervisor::Event {
+        let component = Arc::clone(self.node.component(index(child)));
+        match begin(&self.node, &component, Incarnation(generation.0), myself).await {
+            Ok(actor) => {
+                self.lives[index(child)] = Some((generation, actor));
+                self.node.set_cause(Cause::ActorDown(component.spec.name.clone()), false);
+                nunect_supervisor::Event::Started { child, generation }
+            }
+            Err(reason) => {
+                let incarnation = Incarnation(generation.0);
+                let event = Event::ActorCrashed { incarnation, reason: reason.clone(), on_message: false };
+                self.node.emit(Some(&component.spec.name), event);
+                nunect_supervisor::Event::StartFailed { child, generation, reason }
+            }
+        }
+    }
+
+    fn ended(&self, index: usize, generation: Generation, exit: Exit) -> nunect_supervisor::Event {
+        let actor = &self.node.component(index).spec.name;
+        let incarnation = Incarnation(generation.0);
+        match &exit {
+            Exit::Normal { reason } => {
+                self.node.emit(Some(actor), Event::ActorStopped { incarnation, reason: reason.clone() });
+            }
+            Exit::Killed => {
+                let reason = "killed".to_owned();
+                self.node.emit(Some(actor), Event::ActorCrashed { incarnation, reason, on_message: false });
+            }
+            // Told when it happened, before what followed from it.
+            Exit::Crash { .. } => {}
+        }
+        let child = ChildId(u32::try_from(index).unwrap_or(u32::MAX));
+        nunect_supervisor::Event::Exited { child, generation, exit }
+    }
+
+    fn emit(&self, child: Option<ChildId>, event: Event) {
+        let actor = child.map(|child| self.node.component(index(child)).spec.name.clone());
+        let waits = matches!(event, Event::RestartScheduled { .. });
+        self.node.emit(actor.as_ref(), event);
+        if let (true, Some(actor)) = (waits, actor) {
+            self.node.set_cause(Cause::ActorDown(actor), true);
+        }
+    }
+
+    fn life(&self, child: ChildId, generation: Generation) -> Option<&ActorRef<Ring>> {
+        self.lives[index(child)].as_ref().filter(|(life, _)| *life == generation).map(|(_, actor)| actor)
+    }
+}
+
+/// Begins a life of a component's actor.
+async fn begin(
+    node: &Arc<Shared>,
+    component: &Arc<Component>,
+    incarnation: Incarnation,
+    supervisor: &ActorRef<Told>,
+) -> Result<ActorRef<Ring>, String> {
+    let birth = node.birth(component, incarnation);
+    let cell = Cell::new(&component.entry, &component.spec.config, &birth).map_err(|error| error.to_string())?;
+    let contract = cell.contract().map_err(|error| error.to_string())?;
+    if component.subscribe_once(contract.mailbox, &contract.sensors) {
+        for subscription in &contract.reads {
+            let mailbox = Arc::downgrade(component);
+            let sink = Arc::new(move |inbound| {
+                if let Some(component) = mailbox.upgrade() {
+                    component.deliver(inbound);
+                }
+            });
+            if let Err(error) = node.bus.subscribe(subscription, sink).await {
+                component.unsubscribed();
+                return Err(format!("subscribing to {}: {error}", subscription.pattern));
+            }
+        }
+        node.sense(&contract.sensors);
+    }
+    node.emit(Some(&component.spec.name), Event::ActorStarted { incarnation });
+    let life = Life::new(cell, Arc::clone(component), Arc::clone(node));
+    // Unnamed: ractor's names are shared by the whole process, and a test runs many nodes in one.
+    let (actor, _) = ractor::Actor::spawn_linked(None, Shell, life, supervisor.get_cell())
+        .await
+        .map_err(|error: ractor::SpawnErr| error.to_string())?;
+    Ok(actor)
+}
+
+fn index(child: ChildId) -> usize {
+    child.0 as usize
+}
