@@ -160,3 +160,6 @@ impl Catalog {
         self.entries.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,6 @@ pub fn period_within(min: Duration, max: Duration) -> impl FnOnce(&Period, &()) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

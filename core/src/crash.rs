@@ -38,3 +38,6 @@ fn install() {
         WORDS.set(Some(words));
     }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::subject::Subject;
 
 /// Something worth knowing that happened. Who it happened to (unit, actor) and when stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     // The node.
     /// The node started.
@@ -307,3 +308,6 @@ impl std::fmt::Display for Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

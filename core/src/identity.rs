@@ -217,3 +217,6 @@ impl fmt::Display for Incarnation {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! input are arguments, and everything that is to happen comes back as a value.
 
 pub mod actor;
+#[cfg(test)]
+mod arbitrary;
 pub mod broker;
 pub mod catalog;
 pub mod cell;

@@ -48,7 +48,7 @@ impl Message {
         self
     }
 
-    /// The same with one more header.
+    /// The same with this header; another of that name gives way to it.
     #[must_use]
     pub fn with<T>(mut self, key: &Key<T>, value: Value) -> Self {
         self.headers.push(key.name(), value);
@@ -70,7 +70,8 @@ impl Message {
     /// About how many bytes this message occupies, for bounds on queues.
     #[must_use]
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.subject.as_str().len() + self.headers.weight() + self.body.weight()
+        let reply = self.reply.as_ref().map_or(0, |reply| reply.as_str().len());
+        size_of::<Self>() + self.subject.as_str().len() + reply + self.headers.weight() + self.body.weight()
     }
 }
 
@@ -168,11 +169,10 @@ impl Headers {
 
     /// The value of the first header called `name`, exactly so written.
     ///
-    /// Extras come before the rest: they are what this node added last.
+    /// Extras come before the rest, and hide it: they are what this node added last.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        if let Some((_, value)) = self.extras.iter().flat_map(|extras| extras.iter()).find(|(extra, _)| *extra == name)
-        {
+        if let Some(value) = self.extra(name.as_bytes()) {
             return Some(value.encode());
         }
         match &self.origin {
@@ -184,17 +184,29 @@ impl Headers {
         }
     }
 
-    /// Adds a header that only this message carries.
+    /// Adds a header that only this message carries, or gives it another value.
     pub(crate) fn push(&mut self, name: &'static str, value: Value) {
-        Arc::make_mut(self.extras.get_or_insert_default()).push((name, value));
+        let extras = Arc::make_mut(self.extras.get_or_insert_default());
+        match extras.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = value,
+            None => extras.push((name, value)),
+        }
     }
 
-    /// Completes what an actor made: sets the stamp and fills in late values.
+    fn extra(&self, name: &[u8]) -> Option<&Value> {
+        let mut extras = self.extras.iter().flat_map(|extras| extras.iter());
+        extras.find(|(extra, _)| extra.as_bytes() == name).map(|(_, value)| value)
+    }
+
+    /// Completes what an actor made: sets the stamp, which nothing the actor wrote can overrule,
+    /// and fills in late values.
     pub(crate) fn complete(&mut self, stamp: Arc<Stamp>, now: Now) {
         if let Some(extras) = &mut self.extras
-            && extras.iter().any(|(_, value)| matches!(value, Value::AtHandOver(_)))
+            && extras.iter().any(|(name, value)| Stamp::owns(name) || matches!(value, Value::AtHandOver(_)))
         {
-            for (_, value) in Arc::make_mut(extras) {
+            let extras = Arc::make_mut(extras);
+            extras.retain(|(name, _)| !Stamp::owns(name));
+            for (_, value) in extras {
                 if let Value::AtHandOver(late) = *value {
                     *value = match late {
                         Late::ClockSource => Value::Word(stamp.clock.source.as_str()),
@@ -211,9 +223,13 @@ impl Headers {
     pub fn for_each(&self, mut each: impl FnMut(&str, &str)) {
         match &self.origin {
             Origin::None => {}
-            Origin::Stamp(stamp) => stamp.for_each(&mut each),
+            Origin::Stamp(stamp) => stamp.for_each(&mut |name, value: &str| {
+                if self.extra(name.as_bytes()).is_none() {
+                    each(name, value);
+                }
+            }),
             Origin::Raw(block) => {
-                for (name, value) in lines(block) {
+                for (name, value) in lines(block).filter(|(name, _)| self.extra(name).is_none()) {
                     each(&String::from_utf8_lossy(name), &String::from_utf8_lossy(value));
                 }
             }
@@ -245,7 +261,8 @@ impl Headers {
             Origin::Stamp(_) => size_of::<Stamp>(),
             Origin::Raw(block) => block.len(),
         };
-        origin + self.extras.as_ref().map_or(0, |extras| extras.len() * size_of::<(&str, Value)>())
+        let extras = self.extras.iter().flat_map(|extras| extras.iter());
+        origin + extras.map(|(_, value)| size_of::<(&str, Value)>() + value.weight()).sum::<usize>()
     }
 }
 
@@ -258,6 +275,22 @@ fn lines(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 impl Stamp {
+    /// Whether `name` is for the stamp alone to write, or to leave out.
+    fn owns(name: &str) -> bool {
+        [
+            header::UNIT_ID.name(),
+            header::SEQUENCE.name(),
+            header::SESSION_ID.name(),
+            header::TX_TIMESTAMP.name(),
+            header::CLOCK_SOURCE.name(),
+            header::CLOCK_QUALITY.name(),
+            header::CLOCK_OFFSET.name(),
+            header::PTP_OFFSET,
+            header::NTP_OFFSET,
+        ]
+        .contains(&name)
+    }
+
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut found = None;
         self.for_each(&mut |header, value: &str| {

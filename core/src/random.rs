@@ -43,3 +43,6 @@ impl std::fmt::Debug for Entropy {
         f.write_str("Entropy(secret)")
     }
 }
+
+#[cfg(test)]
+mod tests;

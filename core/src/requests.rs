@@ -65,7 +65,8 @@ impl Requests {
 
     /// Closes the request that `subject` answers; `None` when it is over, or never was.
     pub fn close(&mut self, subject: &Subject) -> Option<Pending> {
-        let number = inbox::number(subject)?;
+        let run = [self.unit.as_str(), self.session.as_str()];
+        let number = inbox::number(subject).filter(|_| subject.tokens().skip(1).take(2).eq(run))?;
         let pending = self.pending.remove(&number)?;
         self.due.remove(&(pending.due, number));
         Some(pending)

@@ -286,3 +286,6 @@ impl Harness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,9 +97,11 @@ pub enum Late {
 }
 
 impl Value {
-    /// Free text; line breaks and other control characters, which would forge headers, become spaces.
+    /// Free text; line breaks and other control characters, which would forge headers, become
+    /// spaces, and none stay at its ends, where no reader would see them.
     #[must_use]
     pub fn text(text: &str) -> Self {
+        let text = text.trim_matches(|c: char| c == ' ' || c.is_control());
         Self::Text(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
     }
 
@@ -113,6 +115,14 @@ impl Value {
             Self::Percent(percent) => Cow::Owned(format!("{percent}%")),
             Self::Text(text) => Cow::Borrowed(text),
             Self::AtHandOver(_) => Cow::Borrowed(""),
+        }
+    }
+
+    /// The bytes that it occupies beside itself.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Word(_) | Self::Integer(_) | Self::Unsigned(_) | Self::Percent(_) | Self::AtHandOver(_) => 0,
         }
     }
 }
@@ -281,3 +291,6 @@ pub const RESPONSE_CODE: Key<u16> = Key::new("X-Response-Code", "a response code
 
 pub(crate) const PTP_OFFSET: &str = "X-PTP-Offset";
 pub(crate) const NTP_OFFSET: &str = "X-NTP-Offset";
+
+#[cfg(test)]
+mod tests;

@@ -33,10 +33,14 @@ pub fn nobody(unit: &UnitId, session: &SessionId) -> Subject {
     Subject::join(&[PREFIX, unit.as_str(), session.as_str(), "nobody", "listens"])
 }
 
-/// The number of the request that `subject` answers.
+/// The number of the request that `subject` answers; `None` when it is no inbox of a request.
 #[must_use]
 pub fn number(subject: &Subject) -> Option<u64> {
-    subject.as_str().rsplit_once('.').and_then(|(_, number)| number.parse().ok())
+    let mut tokens = subject.tokens();
+    let [PREFIX, _, _, number] = [tokens.next()?, tokens.next()?, tokens.next()?, tokens.next()?] else { return None };
+    // A number has one spelling: `+7` and `07` are no answers to request 7.
+    let plain = number == "0" || (!number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit()));
+    if plain && tokens.next().is_none() { number.parse().ok() } else { None }
 }
 
 /// Whether `subject` is an inbox of anybody: used once, and not worth remembering.
