@@ -1,4 +1,250 @@
-//! Configuration.
+//! Configuration: built-in defaults, under a file, under the environment, under flags.
+//!
+//! [`load`] merges the four, reports everything that is wrong with them, each with where it came
+//! from, and yields a [`Profile`]. Nothing here reads the world but [`read_file`] and
+//! [`environment()`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nunect_core::{Catalog, UnitId};
+use serde_json::{Map, Value};
+
+mod check;
+mod environment;
+mod file;
+mod layers;
 mod problem;
-pub use problem::*;
+mod profile;
+mod shape;
+#[cfg(test)]
+mod tests;
 mod yaml;
+
+pub use environment::environment;
+pub use file::read_file;
+pub use problem::{Origin, Place, Problem, SourceFile};
+pub use profile::{BusUrl, ConnectionSection, HealthSection, Level, LoggingSection, MetadataSection, Profile};
+pub use shape::schema;
+
+use check::Check;
+use layers::{Layer, Merged};
+use shape::Shapes;
+use yaml::{Content, Node, Part};
+
+/// The sections of a profile.
+const SECTIONS: [&str; 5] = ["metadata", "connection", "health", "logging", "actors"];
+
+/// Sections that profiles have and this version does not read. It says so.
+const UNUSED_SECTIONS: &[&str] = &["provisioning", "capabilities"];
+
+/// The actors that a program starts by itself: `name: { kind: …, and options }`, in the order of
+/// start.
+///
+/// They are asked for with the health section that applies, because some of their options follow
+/// from it; an option that the user gives to an actor wins over that. Where the user gives a name
+/// another kind, nothing of the default is left.
+pub type ActorDefaults<'a> = &'a dyn Fn(&HealthSection) -> Value;
+
+/// Everything that [`load`] reads, the later over the earlier.
+pub struct Sources<'a> {
+    /// The program's own actors.
+    pub defaults: ActorDefaults<'a>,
+    /// The file, see [`read_file`].
+    pub file: Option<SourceFile>,
+    /// The environment, see [`environment()`]: `NUNECT_…`, `NATS_URL`, and what `${…}` of the file
+    /// names.
+    pub environment: Vec<(String, String)>,
+    /// Flags by their name, each a tree of values such as `{"connection": {"urls": […]}}`.
+    pub flags: Vec<(String, Value)>,
+}
+
+impl std::fmt::Debug for Sources<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The environment holds secrets.
+        f.debug_struct("Sources").field("file", &self.file).field("flags", &self.flags).finish_non_exhaustive()
+    }
+}
+
+/// A profile, and what is worth knowing about where it came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The profile.
+    pub profile: Profile,
+    /// What should be looked at although the node can start.
+    pub warnings: Vec<Problem>,
+    merged: Merged,
+}
+
+impl Loaded {
+    /// Where the value of a dotted key came from, and its place if that is the file.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> (Origin, Option<Place>) {
+        let steps: Vec<&str> = key.split('.').collect();
+        let values = self.merged.values();
+        let given = steps.iter().try_fold(&values, |value, step| value.get(step)).is_some_and(|value| !value.is_null());
+        match (given, key) {
+            (true, _) => self.merged.find(&steps, Part::Value),
+            (false, "metadata.unit_id") => (Origin::HostName, None),
+            (false, _) => (Origin::Default, None),
+        }
+    }
+}
+
+/// Reads a profile. `host_name` names the unit when nothing else does.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file's lines; mistakes in the syntax of the file
+/// hide all others.
+pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<Loaded, Vec<Problem>> {
+    let shapes = Shapes::new(catalog, sources.defaults);
+    let mut problems = Vec::new();
+    let presumed = (sources.defaults)(&HealthSection::default());
+    let mut kinds = Kinds::default();
+    for kind in catalog.kinds() {
+        kinds.0.insert(kind.to_owned(), kind.to_owned());
+    }
+    kinds.learn(&presumed);
+    let mut given = Vec::new();
+    let mut file = None;
+    if let Some(text) = sources.file.map(Arc::new) {
+        let root = yaml::parse(&text)?;
+        kinds.learn_from_file(&root);
+        let mut reader = file::Reader {
+            file: &text,
+            environment: &sources.environment,
+            shapes: &shapes,
+            kinds: &kinds,
+            problems: Vec::new(),
+        };
+        let tree = reader.sections(&root);
+        problems.append(&mut reader.problems);
+        given.push(Layer { origin: Origin::File(text.path.clone()), tree });
+        file = Some((text, root));
+    }
+    given.extend(environment::layers(&sources.environment, &shapes, &kinds, &mut problems));
+    given.extend(sources.flags.into_iter().map(|(name, tree)| Layer { origin: Origin::Flag(name), tree }));
+
+    let defaults = default_layer(sources.defaults, &given);
+    let order = order(std::iter::once(&defaults).chain(&given));
+    let merged = Merged::of(std::iter::once(&defaults).chain(&given)).with_file(file);
+    let values = merged.values();
+    let (found, warnings) = (Vec::new(), Vec::new());
+    let mut check = Check { catalog, shapes: &shapes, merged: &merged, values: &values, problems: found, warnings };
+    check.sections();
+    let metadata: MetadataSection = check.section("metadata");
+    let connection = check.section("connection");
+    let health = check.section("health");
+    let logging = check.section("logging");
+    let actors = check.actors(&order);
+    let Check { problems: mut found, warnings, .. } = check;
+    // That a whole is not complete is no news where the value of a part of it could not be told.
+    found.retain(|problem| !problems.iter().any(|part| part.key.starts_with(&format!("{}.", problem.key))));
+    problems.append(&mut found);
+    let unnamed = values.pointer("/metadata/unit_id").is_none_or(Value::is_null);
+    let unit = match (metadata.unit_id.clone(), UnitId::from_host_name(host_name)) {
+        (Some(unit), _) | (None, Ok(unit)) => Some(unit),
+        (None, Err(error)) => {
+            if unnamed {
+                problems.push(Problem {
+                    origin: Origin::HostName,
+                    key: "metadata.unit_id".to_owned(),
+                    reason: format!("the name of this host cannot name the unit: {error}"),
+                    help: "set metadata.unit_id in the file, or NUNECT_METADATA__UNIT_ID".to_owned(),
+                    place: None,
+                    text: None,
+                });
+            }
+            None
+        }
+    };
+    match unit {
+        Some(unit) if problems.is_empty() => {
+            let profile = Profile { unit, metadata, connection, health, logging, actors };
+            Ok(Loaded { profile, warnings, merged })
+        }
+        Some(_) | None => {
+            problems.sort_by_key(|problem| problem.place.as_ref().map_or(usize::MAX, |place| place.span.start));
+            Err(problems)
+        }
+    }
+}
+
+/// The program's actors for the health section that applies, but for those that the user makes
+/// into something else.
+fn default_layer(defaults: ActorDefaults<'_>, given: &[Layer]) -> Layer {
+    let values = Merged::of(given).values();
+    // What is wrong with it is reported later.
+    let health = values.get("health").and_then(|health| check::read(health).ok()).unwrap_or_default();
+    let mut actors = defaults(&health);
+    if let Some(actors) = actors.as_object_mut() {
+        actors.retain(|name, options| {
+            let own = options.get("kind").and_then(Value::as_str).unwrap_or(name);
+            let said = values.get("actors").and_then(|actors| actors.get(name)?.get("kind"));
+            said.is_none_or(|kind| kind == own)
+        });
+    }
+    Layer { origin: Origin::Default, tree: layers::nest(["actors"].into_iter(), actors) }
+}
+
+/// The names of all actors, in the order in which layers first name them.
+fn order<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Vec<String> {
+    let mut order: Vec<String> = Vec::new();
+    for actors in layers.into_iter().filter_map(|layer| layer.tree.get("actors")?.as_object()) {
+        for name in actors.keys() {
+            if !order.contains(name) {
+                order.push(name.clone());
+            }
+        }
+    }
+    order
+}
+
+/// What actors are, as far as names and lower layers say: environment variables and `${…}` are
+/// read by it.
+#[derive(Debug, Default)]
+struct Kinds(BTreeMap<String, String>);
+
+impl Kinds {
+    fn learn(&mut self, actors: &Value) {
+        for (name, options) in actors.as_object().unwrap_or(&Map::new()) {
+            let kind = options.get("kind").and_then(Value::as_str).unwrap_or(name);
+            self.0.insert(name.clone(), kind.to_owned());
+        }
+    }
+
+    fn learn_from_file(&mut self, root: &Node) {
+        for (name, node) in root.get("actors").into_iter().flat_map(Node::entries) {
+            let said = node.get("kind").and_then(|node| match &node.content {
+                Content::Scalar(Value::String(kind)) => Some(kind.clone()),
+                Content::Scalar(_) | Content::List(_) | Content::Map(_) => None,
+            });
+            let kind = said.or_else(|| self.0.get(name).cloned()).unwrap_or_else(|| name.to_owned());
+            self.0.insert(name.to_owned(), kind);
+        }
+    }
+
+    fn of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.0.get(name).map_or(name, String::as_str)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// A path as people write it: `connection.urls[0]`.
+fn dotted(path: &[&str]) -> String {
+    let mut dotted = String::new();
+    for step in path {
+        match (step.parse::<usize>(), dotted.is_empty()) {
+            (Ok(at), false) => dotted.push_str(&format!("[{at}]")),
+            (_, true) => dotted.push_str(step),
+            (Err(_), false) => {
+                dotted.push('.');
+                dotted.push_str(step);
+            }
+        }
+    }
+    dotted
+}

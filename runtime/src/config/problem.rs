@@ -36,6 +36,15 @@ impl Place {
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         Self { line: before.matches('\n').count() + 1, column, span }
     }
+
+    /// The place of a character of `text`, by its line and column from 1.
+    pub(super) fn at(text: &str, line: usize, column: usize) -> Option<Self> {
+        let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let rest = text.get(start..)?;
+        let start = start + rest.chars().take(column.checked_sub(1)?).map(char::len_utf8).sum::<usize>();
+        let length = text.get(start..)?.chars().next().map_or(0, char::len_utf8);
+        Some(Self { line, column, span: start..start + length })
+    }
 }
 
 /// Where a value of the configuration came from.

@@ -147,7 +147,7 @@ impl FromStr for BusUrl {
             return Err(wrong("the URL has no scheme; write nats://host:4222".to_owned()));
         };
         if scheme != "nats" && scheme != "tls" {
-            return Err(wrong(format!("the scheme `{scheme}` is none of NATS; write nats:// or tls://")));
+            return Err(wrong(format!("`{scheme}://` is no scheme of NATS; write nats:// or tls://")));
         }
         let url = Url::parse(text).map_err(|error| wrong(format!("no URL of a server: {error}")))?;
         if url.host_str().is_none_or(str::is_empty) {

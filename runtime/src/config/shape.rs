@@ -1,7 +1,9 @@
 //! What a profile may hold, as a JSON schema; and what the schema knows for messages.
 
-use nunect_core::identity::IDENTITY_MAX_BYTES;
+use std::cell::OnceCell;
+
 use nunect_core::Catalog;
+use nunect_core::identity::IDENTITY_MAX_BYTES;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -16,7 +18,7 @@ const TOKEN: &str = "^[A-Za-z0-9_-]+$";
 ///
 /// `defaults` are the actors that the program starts by itself: their names need no `kind`.
 #[must_use]
-pub fn schema(catalog: &Catalog, defaults: ActorDefaults) -> Value {
+pub fn schema(catalog: &Catalog, defaults: ActorDefaults<'_>) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let mut sections = Map::new();
     section::<MetadataSection>(&mut sections, &mut generator, "metadata");
@@ -61,18 +63,21 @@ fn definition(kind: &str) -> String {
 
 /// The options of a kind, and beside them what every actor may say.
 fn actor_of_kind(kind: &str, options: &Value, definitions: &Map<String, Value>) -> Value {
-    let mut schema = follow(options, definitions).clone();
+    let mut schema = follow(options, definitions).unwrap_or(options).clone();
     if let Some(schema) = schema.as_object_mut() {
         let mut properties = Map::new();
         properties.insert("kind".to_owned(), json!({ "const": kind, "description": "What the actor is." }));
-        let enabled = json!({ "type": "boolean", "default": true, "description": "Whether it runs at all." });
-        properties.insert("enabled".to_owned(), enabled);
+        properties.insert("enabled".to_owned(), enabled());
         if let Some(Value::Object(own)) = schema.remove("properties") {
             properties.extend(own);
         }
         schema.insert("properties".to_owned(), Value::Object(properties));
     }
     schema
+}
+
+fn enabled() -> Value {
+    json!({ "type": "boolean", "default": true, "description": "Whether it runs at all." })
 }
 
 /// An actor that says its kind.
@@ -86,10 +91,11 @@ fn any_actor(kinds: &[&str]) -> Value {
             })
         })
         .collect();
+    let kind = json!({ "enum": kinds, "description": "What the actor is; its name, unless given." });
     json!({
         "type": "object",
         "required": ["kind"],
-        "properties": { "kind": { "enum": kinds } },
+        "properties": { "kind": kind, "enabled": enabled() },
         "allOf": cases,
     })
 }
@@ -129,48 +135,47 @@ fn actors(catalog: &Catalog, defaults: &Value) -> Value {
     })
 }
 
-fn follow<'a>(schema: &'a Value, definitions: &'a Map<String, Value>) -> &'a Value {
-    let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
-    target.and_then(|name| definitions.get(name)).unwrap_or(schema)
+/// What a reference leads to.
+fn follow<'a>(schema: &Value, definitions: &'a Map<String, Value>) -> Option<&'a Value> {
+    definitions.get(schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?)
 }
 
-/// The schema, asked about single keys.
-pub(super) struct Shapes {
-    definitions: Map<String, Value>,
-    sections: Map<String, Value>,
+/// The schema, asked about single keys; made when it is first asked, which a start without
+/// variables and mistakes never does.
+pub(super) struct Shapes<'a> {
+    catalog: &'a Catalog,
+    defaults: ActorDefaults<'a>,
+    schema: OnceCell<Value>,
 }
 
 /// One place in the schema, as it is written there: perhaps a reference, perhaps with a choice of
 /// nothing at all.
 #[derive(Clone, Copy)]
 pub(super) struct Shape<'a> {
-    shapes: &'a Shapes,
+    whole: &'a Value,
     schema: &'a Value,
 }
 
-impl Shapes {
-    pub(super) fn new(catalog: &Catalog, defaults: ActorDefaults) -> Self {
-        let mut schema = schema(catalog, defaults);
-        let mut take = |key: &str| match schema.get_mut(key).map(Value::take) {
-            Some(Value::Object(map)) => map,
-            Some(_) | None => Map::new(),
-        };
-        Self { definitions: take("$defs"), sections: take("properties") }
-    }
-
-    /// The names of all sections.
-    pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
-        self.sections.keys().map(String::as_str)
+impl<'a> Shapes<'a> {
+    pub(super) fn new(catalog: &'a Catalog, defaults: ActorDefaults<'a>) -> Self {
+        Self { catalog, defaults, schema: OnceCell::new() }
     }
 
     /// The shape at `path`, where the actor that it leads into, if any, is of this kind.
     pub(super) fn at(&self, path: &[&str], kind: Option<&str>) -> Option<Shape<'_>> {
+        let whole = self.schema.get_or_init(|| schema(self.catalog, self.defaults));
         let (schema, rest) = match path {
-            ["actors", _, rest @ ..] => (self.definitions.get(&definition(kind?))?, rest),
-            [section, rest @ ..] => (self.sections.get(*section)?, rest),
+            ["actors", _, rest @ ..] => {
+                let definitions = whole.get("$defs")?;
+                let own = kind.and_then(|kind| definitions.get(definition(kind)));
+                // What every actor may say is known without its kind; its kind may be any.
+                let any = if rest.first() == Some(&"kind") { None } else { own };
+                (any.or_else(|| definitions.get("Actor"))?, rest)
+            }
+            [section, rest @ ..] => (whole.get("properties")?.get(section)?, rest),
             [] => return None,
         };
-        rest.iter().try_fold(Shape { shapes: self, schema }, |shape, step| shape.step(step))
+        rest.iter().try_fold(Shape { whole, schema }, |shape, step| shape.step(step))
     }
 }
 
@@ -185,7 +190,8 @@ impl<'a> Shape<'a> {
                 let mut some = all.iter().filter(|one| one.get("type").and_then(Value::as_str) != Some("null"));
                 some.next().filter(|_| some.next().is_none())
             });
-            schema = follow(choice.unwrap_or(schema), &self.shapes.definitions);
+            schema = choice.unwrap_or(schema);
+            schema = self.whole.get("$defs").and_then(|all| follow(schema, all.as_object()?)).unwrap_or(schema);
         }
         schema
     }
@@ -210,6 +216,18 @@ impl<'a> Shape<'a> {
         closed.then(|| keys.map(String::as_str).collect())
     }
 
+    /// The keys it is known to take.
+    pub(super) fn keys(self) -> Vec<&'a str> {
+        let keys = self.solid().get("properties").and_then(Value::as_object);
+        keys.into_iter().flat_map(Map::keys).map(String::as_str).collect()
+    }
+
+    /// What its own documentation says.
+    pub(super) fn about(self) -> Option<String> {
+        let said = self.schema.get("description").and_then(Value::as_str)?;
+        Some(said.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// The words it takes, when it takes only some.
     pub(super) fn words(self) -> Vec<&'a str> {
         let schema = self.solid();
@@ -231,7 +249,13 @@ impl<'a> Shape<'a> {
     pub(super) fn describe(self) -> String {
         let schema = self.solid();
         let words = self.words();
-        let bound = |key: &str| schema.get(key).map(|bound| bound.to_string());
+        let widest = match schema.get("format").and_then(Value::as_str) {
+            Some("uint8") => Some(Value::from(u8::MAX)),
+            Some("uint16") => Some(Value::from(u16::MAX)),
+            Some("uint32") => Some(Value::from(u32::MAX)),
+            Some(_) | None => None,
+        };
+        let bound = |key: &str| schema.get(key).map(ToString::to_string);
         if !words.is_empty() {
             return format!("one of {}", words.join(", "));
         }
@@ -255,7 +279,7 @@ impl<'a> Shape<'a> {
         } else {
             "another value"
         };
-        match (bound("minimum"), bound("maximum")) {
+        match (bound("minimum"), bound("maximum").or(widest.map(|max| max.to_string()))) {
             (Some(min), Some(max)) => format!("{plain} from {min} to {max}"),
             (Some(min), None) => format!("{plain}, at least {min}"),
             (None, Some(max)) => format!("{plain}, at most {max}"),
@@ -282,7 +306,6 @@ impl<'a> Shape<'a> {
         fitting.unwrap_or_else(|| Value::from(text))
     }
 }
-
 
 /// The one of `known` that is nearest to `word`, if any is near.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned, UserMessageFormatter};
+use serde_saphyr::{DuplicateKeyPolicy, Location, MessageFormatter, Spanned, UserMessageFormatter};
 
 use super::problem::{Origin, Place, Problem, SourceFile};
 
@@ -41,7 +41,7 @@ pub(super) enum Part {
 }
 
 impl Node {
-    /// How far `path` leads, and where to: the key is meant where the value spans lines.
+    /// How far `path` leads, and where to.
     pub(super) fn locate(&self, path: &[&str], part: Part) -> (usize, Option<&Place>) {
         let (mut node, mut key) = (self, None);
         for (depth, step) in path.iter().enumerate() {
@@ -64,12 +64,27 @@ impl Node {
         (path.len(), node.place_of(key, part))
     }
 
-    fn place_of<'a>(&'a self, key: Option<&'a Place>, part: Part) -> Option<&'a Place> {
-        let value = match (&self.content, part) {
-            (_, Part::Key) | (Content::Map(_) | Content::Scalar(Value::Null), Part::Value) => None,
-            (Content::Scalar(_) | Content::List(_), Part::Value) => self.place.as_ref(),
+    /// The entries of the map that it is, if it is one.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+        let entries = match &self.content {
+            Content::Map(entries) => entries.as_slice(),
+            Content::Scalar(_) | Content::List(_) => &[],
         };
-        value.or(key)
+        entries.iter().map(|(key, node)| (key.name.as_str(), node))
+    }
+
+    /// The value of a key, if it is a map with that key.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        self.entries().find(|(key, _)| *key == name).map(|(_, node)| node)
+    }
+
+    /// A scalar is at fault itself; for what may span lines, its key stands.
+    fn place_of<'a>(&'a self, key: Option<&'a Place>, part: Part) -> Option<&'a Place> {
+        let own = match (&self.content, part) {
+            (Content::Scalar(Value::Null) | Content::List(_) | Content::Map(_), _) | (_, Part::Key) => None,
+            (Content::Scalar(_), Part::Value) => self.place.as_ref(),
+        };
+        own.or(key).or(self.place.as_ref())
     }
 
     /// Reports every key that a map holds twice.
@@ -109,6 +124,10 @@ impl Node {
 pub(super) fn parse(file: &Arc<SourceFile>) -> Result<Node, Vec<Problem>> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // What looks like a word or a name stays one: `yes`, `007`, `1_000`.
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
         with_snippet: false,
     };
     let root: Node = match serde_saphyr::from_str_with_options(&file.text, options) {
@@ -121,14 +140,22 @@ pub(super) fn parse(file: &Arc<SourceFile>) -> Result<Node, Vec<Problem>> {
 }
 
 fn syntax(file: &Arc<SourceFile>, error: &serde_saphyr::Error) -> Problem {
-    let options = serde_saphyr::RenderOptions::new(&UserMessageFormatter);
-    let _ = options;
+    let help = if matches!(error, serde_saphyr::Error::MultipleDocuments { .. }) {
+        "keep one document: remove the line `---` and what follows it"
+    } else {
+        "write `key: value`, indented by spaces under its section, and close brackets and quotes"
+    };
+    let place = error.location().and_then(|location| {
+        let exact = place(&location);
+        let (line, column) = (usize::try_from(location.line()).ok()?, usize::try_from(location.column()).ok()?);
+        exact.or_else(|| Place::at(&file.text, line, column))
+    });
     Problem {
         origin: Origin::File(file.path.clone()),
         key: String::new(),
-        reason: error.render_with_formatter(&UserMessageFormatter),
-        help: "".to_owned(),
-        place: error.location().and_then(|location| place(&location)),
+        reason: format!("no valid YAML: {}", UserMessageFormatter.format_message(error)),
+        help: help.to_owned(),
+        place,
         text: Some(Arc::clone(file)),
     }
 }
@@ -211,38 +238,5 @@ impl<'de> Visitor<'de> for ContentVisitor {
             map.push((Key { name: key.value, place: place(&key.referenced) }, value));
         }
         Ok(Content::Map(map))
-    }
-}
-
-#[cfg(test)]
-mod probe {
-    #[test]
-    fn probe() {
-        for text in [
-            "",
-            "# c\n",
-            "a: 1\nb:\n  c: [x, 'y']\n  d:\n  e: ~\nb: true\né: {q: ü, r: yes}\n",
-            "a: [1\nb: 2\n",
-            "a: 1\n\tb: 2\n",
-            "a: b: c\n",
-            "a: 1\n---\nb: 2\n",
-            "- x\n",
-            "hello",
-            "a: &x {q: 1}\nb: *x\nc:\n  <<: *x\n  z: 1\n",
-            "a: .nan\n",
-            "1: x\n",
-            "? [a]\n: 3\n",
-            "a: 'x\n",
-            "a: *zz\n",
-            "\u{feff}a: 1\n",
-            "a: 99999999999999999999999\n",
-            "a: @foo\n",
-            "a: 1\n b: 2\n",
-            "a:\n  - 1\n b: 2\n",
-            "a: ${X}\nb: \"${X} $${Y}\"\n",
-        ] {
-            let file = std::sync::Arc::new(super::SourceFile { path: "x.yaml".into(), text: text.to_owned() });
-            eprintln!("{text:?} => {:#?}", super::parse(&file));
-        }
     }
 }
