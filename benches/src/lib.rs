@@ -1,0 +1,1 @@
+//! What nunect costs, measured against the same work without it.
