@@ -30,11 +30,14 @@ pub struct HeartbeaterConfig {
     /// of it.
     #[garde(custom(period_within(heartbeat::INTERVAL_MIN, heartbeat::INTERVAL_MAX)))]
     pub interval: Period,
+    /// Whether processor, memory and uptime go with it.
+    #[garde(skip)]
+    pub report_metrics: bool,
 }
 
 impl Default for HeartbeaterConfig {
     fn default() -> Self {
-        Self { interval: Period(heartbeat::INTERVAL_DEFAULT) }
+        Self { interval: Period(heartbeat::INTERVAL_DEFAULT), report_metrics: true }
     }
 }
 
@@ -46,6 +49,7 @@ pub struct Heartbeater {
     role: Role,
     unit_started: Mono,
     interval: Duration,
+    report_metrics: bool,
     host: HostReport,
     health: Health,
     /// The health that the last heartbeat told.
@@ -66,6 +70,7 @@ impl Actor for Heartbeater {
             role: birth.role,
             unit_started: birth.unit_started.mono,
             interval: config.interval.0,
+            report_metrics: config.report_metrics,
             host: HostReport::default(),
             health: Health::Ok,
             told: Health::Ok,
@@ -75,11 +80,11 @@ impl Actor for Heartbeater {
     }
 
     fn contract(&self) -> Contract {
-        Contract {
-            publishes: vec![Pattern::from(&heartbeat::subject(&self.unit))],
-            sensors: vec![Sensor::Host { every: self.interval.max(HOST_SAMPLE_MIN) }, Sensor::Bus, Sensor::Node],
-            ..Contract::default()
+        let mut sensors = vec![Sensor::Bus, Sensor::Node];
+        if self.report_metrics {
+            sensors.push(Sensor::Host { every: self.interval.max(HOST_SAMPLE_MIN) });
         }
+        Contract { publishes: vec![Pattern::from(&heartbeat::subject(&self.unit))], sensors, ..Contract::default() }
     }
 
     fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) -> Result<(), Fault> {
@@ -133,7 +138,7 @@ impl Heartbeater {
             status: self.health,
             role: self.role,
             interval: self.interval,
-            uptime_s: Some(now.since(self.unit_started).as_secs()),
+            uptime_s: self.report_metrics.then(|| now.since(self.unit_started).as_secs()),
             cpu_percent: self.host.cpu_percent.and_then(whole_percent),
             memory_percent: self.host.memory_percent.and_then(whole_percent),
             ..Heartbeat::new(self.unit.clone())

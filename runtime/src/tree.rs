@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nunect_core::cell::Cell;
 use nunect_core::health::Cause;
-use nunect_core::{Event, Incarnation};
+use nunect_core::{Event, Incarnation, StopReason};
 use nunect_supervisor::{Action, ChildId, Exit, Generation, Supervisor, TimerId};
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 
@@ -35,12 +35,15 @@ pub(crate) struct Root {
     /// The lives of the children, in their order; matched by ractor's id, since it keeps its own in
     /// a table without order.
     lives: Vec<Option<(Generation, ActorRef<Ring>)>>,
+    /// The machine cannot know that it is the root: when it gives up, the node ends, and its actors
+    /// are told so.
+    gave_up: bool,
 }
 
 impl Root {
     pub(crate) fn new(node: Arc<Shared>, machine: Supervisor) -> Self {
         let lives = node.components().map(|_| None).collect();
-        Self { node, machine, lives }
+        Self { node, machine, lives, gave_up: false }
     }
 }
 
@@ -103,7 +106,10 @@ impl Root {
                         events.push_back(self.start(myself, child, generation).await);
                     }
                     Action::Stop { child, generation, reason } => match self.life(child, generation) {
-                        Some(_) => self.node.component(index(child)).control(Control::Stopping(reason)),
+                        Some(_) => {
+                            let reason = if self.gave_up { StopReason::NodeShutdown } else { reason };
+                            self.node.component(index(child)).control(Control::Stopping(reason));
+                        }
                         None => tracing::debug!("{child:?} is to stop and has ended"),
                     },
                     Action::Kill { child, generation } => {
@@ -168,8 +174,9 @@ impl Root {
         nunect_supervisor::Event::Exited { child, generation, exit }
     }
 
-    fn emit(&self, child: Option<ChildId>, event: Event) {
+    fn emit(&mut self, child: Option<ChildId>, event: Event) {
         let actor = child.map(|child| self.node.component(index(child)).spec.name.clone());
+        self.gave_up |= matches!(event, Event::Escalated { .. });
         let waits = matches!(event, Event::RestartScheduled { .. });
         self.node.emit(actor.as_ref(), event);
         if let (true, Some(actor)) = (waits, actor) {

@@ -56,13 +56,26 @@ fn the_interval_is_bounded_and_an_error_says_how() {
 }
 
 #[test]
+fn without_metrics_it_says_how_the_unit_does_and_nothing_of_its_host() {
+    let mut harness = Harness::new::<Heartbeater>(json!({ "report_metrics": false }));
+    harness.host(HostReport { cpu_percent: Some(12.0), memory_percent: Some(45.0) });
+    harness.advance(INTERVAL);
+    for _ in 0..2 {
+        let beat = expect_beat(&mut harness);
+        assert_eq!((beat.cpu_percent, beat.memory_percent, beat.uptime_s), (None, None, None));
+        assert_eq!(beat.status, Health::Ok);
+    }
+}
+
+#[test]
 fn it_publishes_one_subject_and_samples_the_host_as_often_as_it_beats_but_not_more_often_than_the_sensor_can() {
     for (interval, every) in [("100ms", HOST_SAMPLE_MIN), ("5s", seconds(5))] {
-        let config = HeartbeaterConfig { interval: interval.parse().expect("a period") };
+        let config =
+            HeartbeaterConfig { interval: interval.parse().expect("a period"), ..HeartbeaterConfig::default() };
         let actor = Heartbeater::new(config, &birth("heartbeater", Now::default())).expect("legal");
         let contract = Actor::contract(&actor);
         assert_eq!(contract.publishes, [Pattern::parse(format!("ops.heartbeat.{UNIT}")).expect("legal")]);
-        assert_eq!(contract.sensors, [Sensor::Host { every }, Sensor::Bus, Sensor::Node]);
+        assert_eq!(contract.sensors, [Sensor::Bus, Sensor::Node, Sensor::Host { every }]);
         assert_eq!(contract.reads, []);
     }
 }
