@@ -3,6 +3,9 @@
 //! It belongs to the component and not to the running actor. It is bounded, it keeps order over
 //! crashes, and it sets a message aside on which the actor crashed twice. Crashes on messages are
 //! charged to its poison budget; beyond that it pauses, so that no sender can bring a node down.
+//!
+//! The bounds hold for what arrives. The one message that the actor had in hand comes back on top
+//! of them: room that was given away meanwhile is not taken back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +20,8 @@ pub const POISON_CRASHES: u32 = 2;
 pub const POISON_BUDGET: u32 = 10;
 /// The window of [`POISON_BUDGET`].
 pub const POISON_WINDOW: Duration = Duration::from_secs(60);
-/// The first pause beyond the budget; each further one doubles.
+/// The first pause beyond the budget; each further one doubles, until [`POISON_WINDOW`] passed
+/// without a crash and without a pause.
 pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
 pub const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -97,10 +101,14 @@ pub struct Mailbox {
     attached: bool,
     full: bool,
     counters: Counters,
-    /// When the actor crashed on a message, the last [`POISON_BUDGET`] + 1 times.
+    /// When the actor crashed on messages within the last [`POISON_WINDOW`]: hardly more often than
+    /// the budget allows, since it pauses after each crash beyond.
     crashes: VecDeque<Mono>,
     pause: Option<Pause>,
     next_pause: Duration,
+    /// When it last crashed on a message, or when the pause for that is over: time in which it was
+    /// held back says nothing about how well it does.
+    calm_since: Mono,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +130,7 @@ impl Mailbox {
             crashes: VecDeque::new(),
             pause: None,
             next_pause: PAUSE_FIRST,
+            calm_since: Mono::ZERO,
         }
     }
 
@@ -196,19 +205,18 @@ impl Mailbox {
         while self.crashes.front().is_some_and(|&crash| now.since(crash) >= POISON_WINDOW) {
             self.crashes.pop_front();
         }
-        if self.crashes.is_empty() {
+        if now.since(self.calm_since) >= POISON_WINDOW {
             self.next_pause = PAUSE_FIRST;
         }
         self.crashes.push_back(now);
         let crashes = u32::try_from(self.crashes.len()).unwrap_or(u32::MAX);
         let paused = (crashes > POISON_BUDGET).then(|| {
-            // One crash more than the budget is all that needs remembering.
-            self.crashes.pop_front();
             let pause = self.next_pause;
             self.next_pause = (pause * 2).min(PAUSE_MAX);
             self.pause = Some(Pause { until: now + pause });
             pause
         });
+        self.calm_since = now + paused.unwrap_or_default();
         Verdict { quarantined, paused, crashes }
     }
 

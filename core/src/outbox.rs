@@ -47,7 +47,7 @@ pub struct Counters {
     pub sent: u64,
     /// Messages kept for a bus that was away.
     pub kept: u64,
-    /// Messages dropped because the bus was away.
+    /// Messages dropped because the bus was away; also those that a newer one took the place of.
     pub dropped: u64,
     /// Messages refused.
     pub refused: u64,
@@ -89,13 +89,18 @@ impl Outbox {
     /// Sends a message of an actor.
     pub fn publish(&mut self, now: Now, message: Message) -> HandOver {
         if self.connected {
-            return self.number_and_send(now, message);
+            return match self.number(&message.subject) {
+                Some(sequence) => HandOver::Send(self.stamp(now, message, Some(sequence))),
+                None => self.refuse(message.subject),
+            };
         }
         let subject = &message.subject;
         match away_rule(subject) {
             AwayRule::KeepLatest if self.latest.len() < self.subjects_max || self.latest.contains_key(subject) => {
                 self.counters.kept += 1;
-                self.latest.insert(subject.clone(), message);
+                if self.latest.insert(subject.clone(), message).is_some() {
+                    self.counters.dropped += 1;
+                }
             }
             AwayRule::Queue { max } => {
                 self.counters.kept += 1;
@@ -116,7 +121,7 @@ impl Outbox {
             self.counters.dropped += 1;
             return HandOver::Kept;
         }
-        self.stamp(now, answer, None)
+        HandOver::Send(self.stamp(now, answer, None))
     }
 
     /// Sends a message as it is, with the headers of whoever made it: dead letters.
@@ -154,22 +159,20 @@ impl Outbox {
             return Err(RequestError::Refused);
         };
         message.reply = Some(reply.clone());
-        match self.number_and_send(now, message) {
-            HandOver::Send(message) => Ok(message),
-            HandOver::Kept | HandOver::Refused { .. } => {
-                requests.close(&reply);
-                Err(RequestError::Refused)
-            }
-        }
+        let Some(sequence) = self.number(&message.subject) else {
+            requests.close(&reply);
+            return Err(RequestError::Refused);
+        };
+        Ok(self.stamp(now, message, Some(sequence)))
     }
 
     /// The bus came: returns what was kept for it, numbered and stamped now, in the order to send.
     pub fn connected(&mut self, now: Now) -> Vec<Message> {
         self.connected = true;
         let kept = std::mem::take(&mut self.queued).into_iter().chain(std::mem::take(&mut self.latest).into_values());
-        kept.filter_map(|message| match self.number_and_send(now, message) {
-            HandOver::Send(message) => Some(message),
-            HandOver::Kept | HandOver::Refused { .. } => None,
+        kept.filter_map(|message| {
+            let sequence = self.number(&message.subject)?;
+            Some(self.stamp(now, message, Some(sequence)))
         })
         .collect()
     }
@@ -196,32 +199,27 @@ impl Outbox {
         self.counters
     }
 
-    fn number_and_send(&mut self, now: Now, message: Message) -> HandOver {
-        let room = self.sequences.len() < self.subjects_max;
-        let sequence = match self.sequences.get_mut(&message.subject) {
-            Some(sequence) => {
-                *sequence += 1;
-                *sequence
-            }
-            None if room => {
-                self.sequences.insert(message.subject.clone(), 1);
-                1
-            }
-            None => {
-                self.counters.refused += 1;
-                let first = self.refused.len() < self.subjects_max
-                    && self.refused.insert(message.subject.clone(), ()).is_none();
-                return HandOver::Refused {
-                    subject: message.subject,
-                    reason: format!("more than {} subjects in one run", self.subjects_max).into(),
-                    first,
-                };
-            }
-        };
-        self.stamp(now, message, Some(sequence))
+    /// The next sequence on `subject`; `None`, and counted, when it is new and there is no room for it.
+    fn number(&mut self, subject: &Subject) -> Option<u64> {
+        if let Some(sequence) = self.sequences.get_mut(subject) {
+            *sequence += 1;
+            return Some(*sequence);
+        }
+        if self.sequences.len() >= self.subjects_max {
+            self.counters.refused += 1;
+            return None;
+        }
+        self.sequences.insert(subject.clone(), 1);
+        Some(1)
     }
 
-    fn stamp(&mut self, now: Now, mut message: Message, sequence: Option<u64>) -> HandOver {
+    fn refuse(&mut self, subject: Subject) -> HandOver {
+        let first = self.refused.len() < self.subjects_max && self.refused.insert(subject.clone(), ()).is_none();
+        let reason = format!("more than {} subjects in one run", self.subjects_max).into();
+        HandOver::Refused { subject, reason, first }
+    }
+
+    fn stamp(&mut self, now: Now, mut message: Message, sequence: Option<u64>) -> Message {
         self.counters.sent += 1;
         if !matches!(message.body, Body::Bytes(_)) {
             message.body = Body::Bytes(message.body.encode(sequence.unwrap_or(0), now.wall));
@@ -229,7 +227,7 @@ impl Outbox {
         let stamp =
             Stamp { unit: self.unit.clone(), session: self.session.clone(), sequence, tx: now.wall, clock: self.clock };
         message.headers.complete(Arc::new(stamp), now);
-        HandOver::Send(message)
+        message
     }
 }
 

@@ -13,11 +13,20 @@ fn id(incarnation: u32, number: u64) -> RequestId {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Open { slot: u32, incarnation: u32, timeout_ms: u64 },
+    Open {
+        slot: u32,
+        incarnation: u32,
+        timeout_ms: u64,
+    },
     /// Answers one of all requests that were ever opened, whether it is over or not.
     Answer(prop::sample::Index),
-    Pass { millis: u64 },
-    Forget { slot: u32, incarnation: u32 },
+    Pass {
+        millis: u64,
+    },
+    Forget {
+        slot: u32,
+        incarnation: u32,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -149,7 +158,8 @@ fn a_life_that_is_over_forgets_its_own_and_earlier_requests_only() {
         requests.open(at_millis(0), Slot(slot), id(incarnation, 1), Duration::from_secs(1)).expect("room");
     }
     requests.forget(Slot(0), Incarnation(2));
-    let left: Vec<_> = std::iter::from_fn(|| requests.expire(Mono::MAX)).map(|p| (p.slot.0, p.id.incarnation.0)).collect();
+    let left: Vec<_> =
+        std::iter::from_fn(|| requests.expire(Mono::MAX)).map(|p| (p.slot.0, p.id.incarnation.0)).collect();
     assert_eq!(left, [(0, 3), (1, 1)]);
 }
 

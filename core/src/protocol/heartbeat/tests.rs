@@ -17,17 +17,19 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
         (interval, number(), number(), number(), number()),
         (percent(), percent()),
     )
-        .prop_map(|(unit, status, role, (interval, uptime_s, native, app, connections), (cpu, memory))| Heartbeat {
-            unit,
-            status,
-            role,
-            interval,
-            uptime_s,
-            cpu_percent: cpu,
-            memory_percent: memory,
-            rtt_native_us: native,
-            rtt_app_us: app,
-            active_connections: connections,
+        .prop_map(|(unit, status, role, (interval, uptime_s, native, app, connections), (cpu, memory))| {
+            Heartbeat {
+                unit,
+                status,
+                role,
+                interval,
+                uptime_s,
+                cpu_percent: cpu,
+                memory_percent: memory,
+                rtt_native_us: native,
+                rtt_app_us: app,
+                active_connections: connections,
+            }
         })
 }
 
