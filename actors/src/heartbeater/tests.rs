@@ -58,7 +58,6 @@ fn the_interval_is_bounded_and_an_error_says_how() {
 #[test]
 fn without_metrics_it_says_how_the_unit_does_and_nothing_of_its_host() {
     let mut harness = Harness::new::<Heartbeater>(json!({ "report_metrics": false }));
-    harness.host(HostReport { cpu_percent: Some(12.0), memory_percent: Some(45.0) });
     harness.advance(INTERVAL);
     for _ in 0..2 {
         let beat = expect_beat(&mut harness);
