@@ -39,7 +39,7 @@ impl fmt::Display for Finding {
 #[track_caller]
 pub(crate) fn assert_none(findings: &[Finding]) {
     let list: Vec<String> = findings.iter().map(Finding::to_string).collect();
-    assert!(list.is_empty(), "{} findings:\n\n{}\n", list.len(), list.join("\n\n"));
+    assert!(list.is_empty(), "findings: {}\n\n{}\n", list.len(), list.join("\n\n"));
 }
 
 /// For the rules' own tests: the places and what was found there, one finding a line.
