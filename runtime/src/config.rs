@@ -141,23 +141,7 @@ pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<
     // That a whole is not complete is no news where the value of a part of it could not be told.
     found.retain(|problem| !problems.iter().any(|part| part.key.starts_with(&format!("{}.", problem.key))));
     problems.append(&mut found);
-    let unnamed = values.pointer("/metadata/unit_id").is_none_or(Value::is_null);
-    let unit = match (metadata.unit_id.clone(), UnitId::from_host_name(host_name)) {
-        (Some(unit), _) | (None, Ok(unit)) => Some(unit),
-        (None, Err(error)) => {
-            if unnamed {
-                problems.push(Problem {
-                    origin: Origin::HostName,
-                    key: "metadata.unit_id".to_owned(),
-                    reason: format!("the name of this host cannot name the unit: {error}"),
-                    help: "set metadata.unit_id in the file, or NUNECT_METADATA__UNIT_ID".to_owned(),
-                    place: None,
-                    text: None,
-                });
-            }
-            None
-        }
-    };
+    let unit = metadata.unit_id.clone().or_else(|| unit_of_host(host_name, &mut problems));
     match unit {
         Some(unit) if problems.is_empty() => {
             let profile = Profile { unit, metadata, connection, health, logging, actors };
@@ -168,6 +152,26 @@ pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<
             Err(problems)
         }
     }
+}
+
+/// The unit's name when nothing that could be read gives it one.
+fn unit_of_host(host_name: &str, problems: &mut Vec<Problem>) -> Option<UnitId> {
+    let key = "metadata.unit_id";
+    UnitId::from_host_name(host_name)
+        .map_err(|error| {
+            // One that could not be read is reported already, and is what to correct.
+            if !problems.iter().any(|problem| problem.key == key) {
+                problems.push(Problem {
+                    origin: Origin::HostName,
+                    key: key.to_owned(),
+                    reason: format!("the name of this host cannot name the unit: {error}"),
+                    help: format!("set {key} in the file, or NUNECT_METADATA__UNIT_ID"),
+                    place: None,
+                    text: None,
+                });
+            }
+        })
+        .ok()
 }
 
 /// The program's actors for the health section that applies, but for those that the user makes

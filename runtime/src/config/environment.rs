@@ -128,10 +128,14 @@ impl Said<'_> {
 
     fn unknown(&self, variable: &str) -> (String, String) {
         let known: Vec<String> = SECTIONS.iter().flat_map(|section| self.of_section(section)).collect();
-        let near = nearest(variable, known.iter().map(String::as_str));
+        let rests = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+        let near = nearest(variable.strip_prefix(PREFIX).unwrap_or(variable), rests);
         let help = match near {
-            Some(near) => format!("did you mean {near}? Two underscores stand between levels"),
-            None => format!("known: {}, and {PREFIX}ACTORS__…", known.join(", ")),
+            Some(near) => format!("did you mean {PREFIX}{near}? Two underscores stand between levels"),
+            None => {
+                let sections = SECTIONS.iter().map(|section| format!("{PREFIX}{}{BETWEEN_LEVELS}…", spelled(section)));
+                format!("known: {}", sections.collect::<Vec<_>>().join(", "))
+            }
         };
         ("is no key of the configuration".to_owned(), help)
     }

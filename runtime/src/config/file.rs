@@ -19,14 +19,10 @@ const FILE_MAX_BYTES: u64 = 1 << 20;
 ///
 /// # Errors
 /// When it cannot be read, is longer than 1 MiB or is no UTF-8.
-pub fn read_file(path: &Path) -> Result<SourceFile, Problem> {
-    let problem = |reason: String, help: &str| Problem {
-        origin: Origin::File(path.to_owned()),
-        key: String::new(),
-        reason,
-        help: help.to_owned(),
-        place: None,
-        text: None,
+pub fn read_file(path: &Path) -> Result<SourceFile, Vec<Problem>> {
+    let problem = |reason: String, help: &str| {
+        let origin = Origin::File(path.to_owned());
+        vec![Problem { origin, key: String::new(), reason, help: help.to_owned(), place: None, text: None }]
     };
     let metadata = std::fs::metadata(path).map_err(|error| {
         problem(format!("cannot be read: {error}"), "give the path of a profile, or none to start with the defaults")

@@ -62,19 +62,11 @@ pub struct ConnectionSection {
     /// How many attempts to reconnect before the node gives up. Absent: it never does.
     #[garde(skip)]
     pub max_reconnects: Option<u32>,
-    /// How long one attempt to connect may take, 100ms to 1m.
-    #[garde(custom(period_within(Duration::from_millis(100), Duration::from_secs(60))))]
-    pub connect_timeout: Period,
 }
 
 impl Default for ConnectionSection {
     fn default() -> Self {
-        Self {
-            urls: Vec::new(),
-            reconnect_wait: Period::from_secs(1),
-            max_reconnects: None,
-            connect_timeout: Period::from_secs(5),
-        }
+        Self { urls: Vec::new(), reconnect_wait: Period::from_secs(1), max_reconnects: None }
     }
 }
 
