@@ -3,6 +3,12 @@
 use nunect_core::HostReport;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
+/// The name of this host, if it has one.
+#[must_use]
+pub fn host_name() -> Option<String> {
+    System::host_name().ok()
+}
+
 /// Measures the machine. It never looks at processes, which would cost a hundred times as much.
 pub struct HostSensor {
     /// Absent on a platform that sysinfo does not know: then nothing is ever reported.

@@ -1,0 +1,54 @@
+//! The command line: one subcommand a file.
+
+mod config;
+mod console;
+mod problem;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use nunect_core::Catalog;
+
+use console::Console;
+
+/// What the process tells its caller (protocol, section 6).
+mod exit {
+    pub(super) const FINE: u8 = 0;
+    pub(super) const NOT_MET: u8 = 1;
+    pub(super) const CONFIGURATION: u8 = 2;
+    pub(super) const ESCALATED: u8 = 70;
+}
+
+/// Supervised actors on NATS, live and simulated.
+#[derive(Debug, Parser)]
+#[command(name = "nunect", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 configuration or usage, \
+                        70 a node gave up after too many crashes.")]
+struct Arguments {
+    /// Print data as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node until it is told to stop.
+    Up(up::Arguments),
+    /// Look at a configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Does what the command line says.
+pub(crate) fn main(catalog: &Catalog) -> ExitCode {
+    let arguments = Arguments::parse();
+    let console = Console::new(arguments.json);
+    let code = match arguments.command {
+        Command::Up(arguments) => up::run(&arguments, catalog, &console),
+        Command::Config(command) => config::run(&command, catalog, &console),
+    };
+    ExitCode::from(code)
+}

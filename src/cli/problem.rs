@@ -1,0 +1,101 @@
+//! What is wrong with a file, shown where it is wrong.
+
+use std::path::Path;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use nunect_core::Catalog;
+use nunect_runtime::config::{self, HealthSection, Loaded, Problem, Sources};
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::exit;
+
+/// A part of a text that is meant.
+pub(super) struct Extract<'a> {
+    /// The file, as the user gave it.
+    pub(super) path: &'a Path,
+    /// Its whole text.
+    pub(super) text: &'a str,
+    /// The bytes that are meant.
+    pub(super) span: std::ops::Range<usize>,
+}
+
+/// Puts one problem into words and, where it has a place, into its file.
+pub(super) fn render(console: &Console, level: Level<'_>, title: &str, at: Option<&Extract<'_>>, help: &str) -> String {
+    let mut group = level.primary_title(title).elements(at.map(|at| {
+        let path = at.path.display().to_string();
+        Snippet::source(at.text).path(path).annotation(AnnotationKind::Primary.span(at.span.clone()))
+    }));
+    if !help.is_empty() {
+        group = group.element(Level::HELP.message(help));
+    }
+    let renderer = if console.is_coloured() { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group]).to_string()
+}
+
+/// Shows what is wrong with a configuration.
+pub(super) fn show(console: &Console, level: Level<'_>, problem: &Problem) {
+    if console.is_json() {
+        return console.object(problem);
+    }
+    let at = problem.place.as_ref().zip(problem.text.as_ref());
+    let at = at.map(|(place, file)| Extract { path: &file.path, text: &file.text, span: place.span.clone() });
+    let key = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
+    let title = match &at {
+        Some(_) => format!("{key}{}", problem.reason),
+        None => format!("{}: {key}{}", problem.origin, problem.reason),
+    };
+    console.complain(&render(console, level, &title, at.as_ref(), &problem.help));
+}
+
+/// An error with everything that caused it, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// The actors of a node whose configuration names none, with what the health section says to them.
+pub(super) fn default_actors(health: &HealthSection) -> Value {
+    let mut actors = nunect_actors::default_actors();
+    actors[<nunect_actors::Heartbeater as nunect_core::Actor>::KIND] =
+        json!({ "interval": health.heartbeat_interval, "report_metrics": health.report_metrics });
+    actors
+}
+
+/// Reads the configuration of a node, and shows whatever is wrong with it.
+///
+/// # Errors
+/// The exit code, when the node cannot start with it.
+pub(super) fn load(
+    path: Option<&Path>,
+    flags: Vec<(String, Value)>,
+    catalog: &Catalog,
+    console: &Console,
+) -> Result<Loaded, u8> {
+    let file = path.map(config::read_file).transpose();
+    let sources = |file| Sources { defaults: &default_actors, file, environment: config::environment(), flags };
+    let loaded = file.and_then(|file| config::load(sources(file), catalog, &host_name()));
+    match loaded {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                show(console, Level::WARNING, warning);
+            }
+            Ok(loaded)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                show(console, Level::ERROR, problem);
+            }
+            Err(exit::CONFIGURATION)
+        }
+    }
+}
+
+fn host_name() -> String {
+    nunect_runtime::sensor::host_name().unwrap_or_default()
+}
