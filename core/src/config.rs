@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A configuration value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {reason}")]
+#[error("{key}{}{reason}", if key.is_empty() { "" } else { ": " })]
 pub struct ConfigError {
     /// The key at fault, dotted, relative to what was being configured; empty for the whole.
     pub key: String,

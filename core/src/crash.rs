@@ -17,10 +17,12 @@ static HOOK: Once = Once::new();
 /// When `body` panics. Its message and place are the error; nothing is printed.
 pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(install);
-    let outer = SUPERVISED.replace(true);
+    // What is caught around this one, and may be unwinding right now, keeps its own words.
+    let outer = (SUPERVISED.replace(true), WORDS.take());
     let result = catch_unwind(AssertUnwindSafe(body));
-    SUPERVISED.set(outer);
-    result.map_err(|_| WORDS.take().unwrap_or_else(|| "panic".to_owned()))
+    SUPERVISED.set(outer.0);
+    let words = WORDS.replace(outer.1);
+    result.map_err(|_| words.unwrap_or_else(|| "panic".to_owned()))
 }
 
 /// Panics outside of actors keep the hook that was there.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::identity::{Incarnation, SessionId, UnitId};
 use crate::protocol::header::Health;
@@ -75,6 +76,7 @@ pub enum Event {
     /// A message on which the actor crashed twice was set aside.
     Quarantined {
         /// Where it came from.
+        #[serde(deserialize_with = "as_received")]
         subject: Subject,
         /// The reason of the second crash.
         reason: String,
@@ -98,6 +100,7 @@ pub enum Event {
     /// The outbox refused a message; reported once for a subject.
     PublishRefused {
         /// Where it was bound for.
+        #[serde(deserialize_with = "as_received")]
         subject: Subject,
         /// Why.
         reason: Cow<'static, str>,
@@ -107,6 +110,7 @@ pub enum Event {
     /// A message is not what its subject promises; it was skipped.
     Malformed {
         /// Where it came from.
+        #[serde(deserialize_with = "as_received")]
         subject: Subject,
         /// What is wrong.
         reason: String,
@@ -268,6 +272,12 @@ impl Event {
             | Self::Custom { .. } => None,
         }
     }
+}
+
+/// Reads a subject as a server delivered it. What arrives need not be legal, and whoever reads about
+/// it later must not fail on that.
+fn as_received<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Subject, D::Error> {
+    Subject::from_wire(String::deserialize(deserializer)?.into()).map_err(D::Error::custom)
 }
 
 impl std::fmt::Display for Event {
