@@ -1,0 +1,66 @@
+//! Measures, and prints one table. Load is bounded in count and time, and stays on this machine.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is the product of this program")]
+
+mod against_bare;
+mod product;
+
+use clap::{Parser, ValueEnum};
+use nunect_benches::Failure;
+use nunect_benches::table::{HEADING, Row};
+
+/// Measures nunect, and prints one table.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure; everything unless given.
+    figures: Vec<Figure>,
+    /// Rounds of each comparison against the clock.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Keep the profiles of callgrind in this folder, for callgrind_annotate.
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Option<std::path::PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Figure {
+    /// Instructions for each message, from NATS and within the process.
+    Instructions,
+    /// Messages a second from a server.
+    Throughput,
+    /// An echo's round trip.
+    Echo,
+    /// Messages within the process.
+    Local,
+    /// From the start of `nunect up` to its first heartbeat.
+    Startup,
+    /// Memory of an idle node.
+    Memory,
+    /// Simulated seconds a second.
+    Simulation,
+}
+
+fn main() -> Result<(), Failure> {
+    let Arguments { figures, rounds, profiles } = Arguments::parse();
+    let figures = if figures.is_empty() { Figure::value_variants().to_vec() } else { figures };
+    let mut rows: Vec<Row> = Vec::new();
+    for figure in figures {
+        let more = match figure {
+            Figure::Instructions => against_bare::instructions(profiles.as_deref())?,
+            Figure::Throughput => against_bare::throughput(rounds)?,
+            Figure::Echo => against_bare::echo(rounds)?,
+            Figure::Local => against_bare::local(rounds)?,
+            Figure::Startup => product::startup()?,
+            Figure::Memory => product::memory()?,
+            Figure::Simulation => product::simulation()?,
+        };
+        for row in &more {
+            eprintln!("{row}");
+        }
+        rows.extend(more);
+    }
+    println!("{HEADING}");
+    for row in &rows {
+        println!("{row}");
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! The programs that are measured: each through a node, and bare.
+
+mod echo;
+mod hosting;
+mod local;
+mod receive;
+
+use clap::Parser;
+use nunect_benches::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// One program to measure.
+#[derive(Debug, Parser)]
+enum Program {
+    /// Count what a NATS server delivers.
+    Receive(receive::Arguments),
+    /// Answer echo requests.
+    Echo(echo::Arguments),
+    /// Send messages within the process, 64 at a time.
+    Burst(local::Arguments),
+    /// Send one message to and fro within the process.
+    PingPong(local::Arguments),
+}
+
+fn main() -> Result<(), Failure> {
+    match Program::parse() {
+        Program::Receive(arguments) => receive::run(arguments),
+        Program::Echo(arguments) => echo::run(arguments),
+        Program::Burst(arguments) => local::burst(arguments),
+        Program::PingPong(arguments) => local::ping_pong(arguments),
+    }
+}
