@@ -10,6 +10,7 @@ pub mod node;
 pub mod sensor;
 mod shell;
 mod sync;
+pub mod telemetry;
 mod timers;
 mod tree;
 

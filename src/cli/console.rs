@@ -4,8 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nunect_core::event::Severity;
-use nunect_core::{Event, Wall};
+use nunect_core::Wall;
 use serde::Serialize;
 
 /// The terminal, a pipe, or a file.
@@ -80,13 +79,6 @@ impl Console {
         });
     }
 
-    /// One line for people, in place of which JSON gets nothing.
-    pub(super) fn say(&self, text: &str) {
-        if !self.json {
-            self.line(text);
-        }
-    }
-
     /// One object a line, for programs.
     pub(super) fn object(&self, value: &impl Serialize) {
         match serde_json::to_string(value) {
@@ -112,54 +104,6 @@ impl Console {
     pub(super) fn finish(&self) {
         self.status.finish_and_clear();
     }
-
-    /// One event, in the form of this console.
-    pub(super) fn event(&self, wall: Wall, unit: &str, actor: Option<&str>, event: &Event) {
-        if self.json {
-            return self.object(&Logged {
-                ts: rfc3339(wall),
-                lvl: level(event.severity()),
-                unit,
-                comp: actor.unwrap_or("node"),
-                msg: event.to_string(),
-                fields: Fields { kind: event.name(), event },
-            });
-        }
-        let tone = match event.severity() {
-            Severity::Info => Tone::Plain,
-            Severity::Warn => Tone::Warn,
-            Severity::Error => Tone::Bad,
-        };
-        let time = self.paint(Tone::Dim, &time_of_day(wall));
-        let who = self.paint(Tone::Dim, &format!("{:<12}", actor.unwrap_or("node")));
-        self.line(&format!("{time}  {who}  {}", self.paint(tone, &event.to_string())));
-    }
-}
-
-/// An event in the form of the protocol's log records (section 3).
-#[derive(Serialize)]
-struct Logged<'a> {
-    ts: String,
-    lvl: &'static str,
-    unit: &'a str,
-    comp: &'a str,
-    msg: String,
-    fields: Fields<'a>,
-}
-
-#[derive(Serialize)]
-struct Fields<'a> {
-    kind: &'a str,
-    #[serde(flatten)]
-    event: &'a Event,
-}
-
-const fn level(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "INFO",
-        Severity::Warn => "WARN",
-        Severity::Error => "ERROR",
-    }
 }
 
 fn timestamp(wall: Wall) -> jiff::Timestamp {
@@ -171,7 +115,8 @@ pub(super) fn rfc3339(wall: Wall) -> String {
     timestamp(wall).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-fn time_of_day(wall: Wall) -> String {
+/// `10:00:00.123`, where the machine stands.
+pub(super) fn time_of_day(wall: Wall) -> String {
     timestamp(wall).to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
 }
 

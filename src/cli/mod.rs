@@ -2,6 +2,7 @@
 
 mod config;
 mod console;
+mod logging;
 mod problem;
 mod up;
 

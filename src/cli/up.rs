@@ -9,12 +9,12 @@ use clap::Args;
 use nunect_core::random::Entropy;
 use nunect_core::{Catalog, Event, Health, UnitId};
 use nunect_runtime::config::{ConnectionSection, Profile};
-use nunect_runtime::{Bus, Clock, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Record, Status};
+use nunect_runtime::{Bus, Clock, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Record, Status, telemetry};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::console::{Console, Tone, clock_face, count};
-use super::{exit, problem};
+use super::{exit, logging, problem};
 
 /// How often the status line is drawn anew.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
@@ -59,6 +59,9 @@ pub(super) fn run(arguments: &Arguments, catalog: &Catalog, console: &Console) -
         Ok(loaded) => loaded.profile,
         Err(code) => return code,
     };
+    if let Err(code) = logging::start(console, profile.logging.min_level) {
+        return code;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -75,7 +78,7 @@ pub(super) fn run(arguments: &Arguments, catalog: &Catalog, console: &Console) -
 
 async fn live(profile: Profile, catalog: &Catalog, clock: Clock, console: &Console) -> u8 {
     let seen = Seen::default();
-    let node = match start(profile, catalog, clock, observer(console, &seen)).await {
+    let node = match start(profile, catalog, clock, observer(&seen)).await {
         Ok(node) => node,
         Err(error) => {
             console.finish();
@@ -155,10 +158,10 @@ async fn stop(node: Node, console: &Console, signals: [&mut tokio::signal::unix:
     }
 }
 
-fn observer(console: &Console, seen: &Seen) -> nunect_runtime::Observer {
-    let (console, seen) = (console.clone(), Arc::clone(seen));
+fn observer(seen: &Seen) -> nunect_runtime::Observer {
+    let seen = Arc::clone(seen);
     Box::new(move |record: &Record| {
-        let Record { unit, actor, now, event } = record;
+        let event = &record.event;
         let mut units = seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::UnitOnline { unit, .. } = event {
             units.insert(unit.clone(), Health::Ok);
@@ -168,7 +171,7 @@ fn observer(console: &Console, seen: &Seen) -> nunect_runtime::Observer {
             units.insert(unit.clone(), Health::Offline);
         }
         drop(units);
-        console.event(now.wall, unit.as_str(), actor.as_ref().map(nunect_core::ActorName::as_str), event);
+        telemetry::trace(record);
     })
 }
 
