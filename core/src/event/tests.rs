@@ -77,11 +77,8 @@ fn every_event_has_the_name_at_its_place_and_no_two_share_one() {
 #[test]
 fn an_event_goes_by_its_name_in_json_too() {
     for (event, _) in one_of_each() {
-        let tag = match serde_json::to_value(&event).expect("events are data") {
-            serde_json::Value::String(tag) => tag,
-            tagged => tagged.as_object().and_then(|object| object.keys().next().cloned()).expect("one key"),
-        };
-        assert_eq!(event.name(), tag);
+        let json = serde_json::to_string(&event).expect("events are data");
+        assert_eq!(json.split('"').nth(1), Some(event.name()));
     }
 }
 

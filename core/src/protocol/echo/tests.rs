@@ -17,7 +17,7 @@ fn answered(payload: &[u8], received: Now, now: Now) -> Message {
     drop(outbox.connected(now));
     match outbox.respond(now, answer(&request, subject_of("_INBOX.alpha.1.1"))) {
         HandOver::Send(answer) => answer,
-        other => panic!("{other:?}"),
+        other @ (HandOver::Kept | HandOver::Refused { .. }) => panic!("{other:?}"),
     }
 }
 

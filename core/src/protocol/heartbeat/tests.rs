@@ -39,7 +39,7 @@ fn sent(heartbeat: &Heartbeat, session: &SessionId, now: Now) -> Message {
     drop(outbox.connected(now));
     match outbox.publish(now, heartbeat.build()) {
         HandOver::Send(message) => message,
-        other => panic!("{other:?}"),
+        other @ (HandOver::Kept | HandOver::Refused { .. }) => panic!("{other:?}"),
     }
 }
 
