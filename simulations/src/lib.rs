@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Thousands of nunect nodes in one process, in virtual time, to the bit.
+//!
+//! The nodes are the real ones: the same actors, mailboxes, outboxes, brokers and supervisors that
+//! production runs, hosted on an event heap instead of threads and sockets. What happens follows
+//! from scenario and seed alone, so a run can be repeated, and two runs can be compared by the hash
+//! of their [`trace`].
+//!
+//! A [`Scenario`] says which nodes there are, what befalls them and what is expected of them; a
+//! [`Simulation`] lets it happen and comes to an [`Outcome`]. A test can also begin with
+//! [`Simulation::empty`] and start, kill and address nodes itself.
+
+mod around;
+mod checker;
+mod clock;
+mod component;
+mod delay;
+mod draw;
+mod fault;
+mod happening;
+mod heap;
+mod node;
+mod outcome;
+mod process;
+pub mod scenario;
+mod simulation;
+pub mod trace;
+mod witness;
+mod world;
+
+pub use checker::{Judgement, Verdict};
+pub use clock::{Clock, DRIFT_MAX_PPB, WALL_START};
+pub use delay::Delay;
+pub use node::NodeSpec;
+pub use outcome::{Outcome, UnitState};
+pub use scenario::{Scenario, ScenarioError};
+pub use simulation::{Simulation, StartError};
+pub use trace::TraceHash;
+pub use witness::Counters;
+pub use world::flat::{DELAY_MAX, FlatConfig, RECONNECT_CAP};

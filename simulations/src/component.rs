@@ -1,0 +1,390 @@
+//! One component of a node: the mailbox that outlives crashes, and the actor that lives at present.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use nunect_core::cell::{BirthError, Cell, Crash};
+use nunect_core::mailbox::{Delivery, Mailbox, Push};
+use nunect_core::outbox::{HandOver, Outbox};
+use nunect_core::requests::{Requests, Slot};
+use nunect_core::{
+    ActorSpec, Birth, BusEvent, Contract, Deadline, Effect, Entry, Event, HostReport, Incarnation, Input, Message,
+    Mono, NodeReport, Now, RequestError, RequestId, Sensor, StopReason, Subscription, protocol,
+};
+use nunect_supervisor::Generation;
+
+use crate::around::Around;
+use crate::trace::{What, digest};
+
+/// How a life ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// By itself, or as asked.
+    Stopped(String),
+    /// In a crash; on this message, if on one.
+    Crashed(String, Option<Delivery>),
+    /// By force.
+    Killed,
+}
+
+impl End {
+    fn crash(crash: &Crash) -> Self {
+        Self::Crashed(crash.to_string(), None)
+    }
+}
+
+/// What the actors of a node share.
+#[derive(Debug)]
+pub(crate) struct Office {
+    pub(crate) outbox: Outbox,
+    pub(crate) requests: Requests,
+    /// Requests that failed at once: their actors are told after the input that made them.
+    pub(crate) failed: VecDeque<Failure>,
+}
+
+/// A request that failed before it left.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) slot: u32,
+    pub(crate) id: RequestId,
+    pub(crate) sent: Now,
+    pub(crate) error: RequestError,
+}
+
+/// What an actor wants to be told about its host and node.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wishes {
+    host: Option<Duration>,
+    bus: bool,
+    node: bool,
+}
+
+/// The present state of what may be sensed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Senses {
+    pub(crate) host: HostReport,
+    pub(crate) bus: BusEvent,
+    pub(crate) node: NodeReport,
+}
+
+#[derive(Debug)]
+pub(crate) struct Component {
+    pub(crate) slot: u32,
+    pub(crate) spec: ActorSpec,
+    entry: Entry,
+    pub(crate) generation: Generation,
+    incarnation: Incarnation,
+    cell: Option<Cell>,
+    mailbox: Option<Mailbox>,
+    reads: Vec<Subscription>,
+    wishes: Wishes,
+    host_due: Option<Mono>,
+}
+
+impl Component {
+    pub(crate) fn new(slot: u32, spec: ActorSpec, entry: Entry) -> Self {
+        Self {
+            slot,
+            spec,
+            entry,
+            generation: Generation::default(),
+            incarnation: Incarnation::default(),
+            cell: None,
+            mailbox: None,
+            reads: Vec::new(),
+            wishes: Wishes::default(),
+            host_due: None,
+        }
+    }
+
+    pub(crate) const fn is_alive(&self) -> bool {
+        self.cell.is_some()
+    }
+
+    /// How many lives it has had before this one.
+    pub(crate) const fn restarts(&self) -> u32 {
+        self.incarnation.0.saturating_sub(1)
+    }
+
+    /// Counts the next life; its [`Birth`] names it.
+    pub(crate) const fn conceive(&mut self, generation: Generation) -> Incarnation {
+        self.generation = generation;
+        self.incarnation = self.incarnation.next();
+        self.incarnation
+    }
+
+    /// Begins a life, up to the point where it may be given inputs.
+    pub(crate) fn bear(&mut self, birth: &Birth, around: &mut Around<'_>) -> Result<(), BirthError> {
+        let cell = Cell::new(&self.entry, &self.spec.config, birth)?;
+        let Contract { reads, sensors, mailbox, .. } = cell.contract()?;
+        if self.mailbox.is_none() {
+            self.mailbox = Some(Mailbox::new(mailbox));
+            self.reads = reads;
+            self.subscribe(around);
+        }
+        self.wishes = Wishes::default();
+        for sensor in sensors {
+            match sensor {
+                Sensor::Host { every } => self.wishes.host = Some(every),
+                Sensor::Bus => self.wishes.bus = true,
+                Sensor::Node => self.wishes.node = true,
+            }
+        }
+        self.cell = Some(cell);
+        Ok(())
+    }
+
+    /// Subscribes to what the component reads, if it is connected.
+    pub(crate) fn subscribe(&self, around: &mut Around<'_>) {
+        if around.world.is_connected(around.node) {
+            for Subscription { pattern, queue } in &self.reads {
+                around.subscribe(self.slot, pattern, queue.as_deref());
+            }
+        }
+    }
+
+    /// The first inputs of a life.
+    pub(crate) fn introduce(
+        &mut self,
+        now: Now,
+        senses: &Senses,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        self.give(now, Input::Started, office, around)?;
+        self.host_due = None;
+        if self.wishes.host.is_some() {
+            let first = HostReport { cpu_percent: None, ..senses.host };
+            self.sense_host(now, first, office, around)?;
+        }
+        self.sense_node(now, senses.node, office, around)?;
+        self.sense_bus(now, senses.bus, office, around)
+    }
+
+    /// The actor takes messages from now on, those that wait first.
+    pub(crate) fn attach(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
+        let waiting = match (&self.cell, &mut self.mailbox) {
+            (Some(_), Some(mailbox)) => mailbox.attach(),
+            (_, _) => false,
+        };
+        if waiting { self.drain(now, office, around) } else { Ok(()) }
+    }
+
+    /// A message arrives.
+    pub(crate) fn arrive(
+        &mut self,
+        now: Now,
+        mut message: Box<Message>,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        let Some(mailbox) = &mut self.mailbox else { return Ok(()) };
+        message.received = now;
+        let first = match mailbox.push(message) {
+            Push::Accepted { .. } => false,
+            Push::DroppedOldest { first, .. } => first,
+            Push::Refused { refused, first } => {
+                if let Some(reply) = refused.reply {
+                    let answer = office.outbox.respond(now, protocol::unavailable(reply));
+                    hand_over(self.slot, &self.spec, answer, around);
+                }
+                first
+            }
+        };
+        if first {
+            let dropped = mailbox.counters().dropped;
+            around.emit(Some((self.slot, &self.spec.name)), Event::MailboxOverflow { dropped });
+        }
+        self.drain(now, office, around)
+    }
+
+    /// The outcome of a request of the present life.
+    pub(crate) fn reply(
+        &mut self,
+        now: Now,
+        (id, sent): (RequestId, Now),
+        result: Result<&Message, RequestError>,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        if self.cell.as_ref().is_none_or(|cell| cell.incarnation() != id.incarnation) {
+            return Ok(());
+        }
+        let (length, hash) = result.map_or((0, 0), |answer| digest(&answer.payload()));
+        let (number, error) = (id.number, result.err());
+        around.witness.counters.replies += 1;
+        around.record(What::Reply { actor: self.slot, number, error, length, hash });
+        self.give(now, Input::Reply { id, sent, result }, office, around)
+    }
+
+    pub(crate) fn sense_host(
+        &mut self,
+        now: Now,
+        report: HostReport,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        self.host_due = self.wishes.host.map(|every| now.mono + every);
+        self.give(now, Input::Host(report), office, around)
+    }
+
+    pub(crate) fn sense_bus(
+        &mut self,
+        now: Now,
+        bus: BusEvent,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        if self.wishes.bus { self.give(now, Input::Bus(bus), office, around) } else { Ok(()) }
+    }
+
+    pub(crate) fn sense_node(
+        &mut self,
+        now: Now,
+        node: NodeReport,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        if self.wishes.node { self.give(now, Input::Node(node), office, around) } else { Ok(()) }
+    }
+
+    /// Whether the host is to be sensed for it now.
+    pub(crate) fn wants_host(&self, now: Now) -> bool {
+        self.is_alive() && self.host_due.is_some_and(|due| due <= now.mono)
+    }
+
+    /// Asks the actor to end.
+    pub(crate) fn stop(
+        &mut self,
+        now: Now,
+        reason: StopReason,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        self.give(now, Input::Stopping(reason), office, around)
+    }
+
+    /// When something of it is next due.
+    pub(crate) fn next_due(&self) -> Mono {
+        let at = |due: Option<Deadline>| due.map_or(Mono::MAX, |due| due.at);
+        let pause = at(self.mailbox.as_ref().and_then(Mailbox::deadline));
+        match &self.cell {
+            Some(cell) => at(cell.deadline()).min(self.host_due.unwrap_or(Mono::MAX)).min(pause),
+            None => pause,
+        }
+    }
+
+    /// Ends a pause of its mailbox that is over. Returns whether it did.
+    pub(crate) fn resume(&mut self, now: Now) -> bool {
+        self.mailbox.as_mut().is_some_and(|mailbox| mailbox.resume(now.mono))
+    }
+
+    /// Gives the actor its timeout, if one is due.
+    pub(crate) fn wake(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
+        let Some(cell) = &mut self.cell else { return Ok(()) };
+        let Some(due) = cell.deadline().filter(|due| due.at <= now.mono) else { return Ok(()) };
+        around.witness.counters.timeouts += 1;
+        around.record(What::Timeout { actor: self.slot, why: due.why.into() });
+        match cell.wake(now) {
+            Ok(effects) => carry_out(self.slot, &self.spec, now, effects.into_iter().flatten(), office, around),
+            Err(crash) => Err(End::crash(&crash)),
+        }
+    }
+
+    /// Gives the actor what waits for it.
+    pub(crate) fn drain(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
+        loop {
+            self.wake(now, office, around)?;
+            let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
+            let Some(delivery) = mailbox.take() else { return Ok(()) };
+            let message = delivery.message();
+            let (length, hash) = digest(&message.payload());
+            around.witness.counters.deliveries += 1;
+            around.record(What::Message {
+                actor: self.slot,
+                subject: message.subject.as_str().into(),
+                sequence: message.headers.stamp().and_then(|stamp| stamp.sequence).unwrap_or(0),
+                length,
+                hash,
+            });
+            match cell.handle(now, Input::Message(message)) {
+                Ok(effects) => {
+                    let end = carry_out(self.slot, &self.spec, now, effects, office, around);
+                    mailbox.settle(delivery);
+                    end?;
+                }
+                Err(crash) => return Err(End::Crashed(crash.to_string(), Some(delivery))),
+            }
+        }
+    }
+
+    /// Ends the present life without another word. Returns which it was.
+    pub(crate) fn bury(&mut self) -> Option<Incarnation> {
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.detach();
+        }
+        self.cell.take().map(|cell| cell.incarnation())
+    }
+
+    pub(crate) const fn mailbox(&mut self) -> Option<&mut Mailbox> {
+        self.mailbox.as_mut()
+    }
+
+    fn give(
+        &mut self,
+        now: Now,
+        input: Input<'_>,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        let Some(cell) = &mut self.cell else { return Ok(()) };
+        match cell.handle(now, input) {
+            Ok(effects) => carry_out(self.slot, &self.spec, now, effects, office, around),
+            Err(crash) => Err(End::crash(&crash)),
+        }
+    }
+}
+
+/// Does what an actor wants done, in order.
+fn carry_out(
+    slot: u32,
+    spec: &ActorSpec,
+    now: Now,
+    effects: impl Iterator<Item = Effect>,
+    office: &mut Office,
+    around: &mut Around<'_>,
+) -> Result<(), End> {
+    let mut end = Ok(());
+    for effect in effects {
+        match effect {
+            Effect::Publish(message) => {
+                let message = office.outbox.publish(now, message);
+                hand_over(slot, spec, message, around);
+            }
+            Effect::Respond(answer) => {
+                let answer = office.outbox.respond(now, answer);
+                hand_over(slot, spec, answer, around);
+            }
+            Effect::Request(id, message, timeout) => {
+                let Office { outbox, requests, failed } = office;
+                match outbox.request(now, requests, Slot(slot), id, message, timeout) {
+                    Ok(message) => around.publish(message),
+                    Err(error) => failed.push_back(Failure { slot, id, sent: now, error }),
+                }
+            }
+            Effect::Emit(event) => around.emit(Some((slot, &spec.name)), event),
+            Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
+        }
+    }
+    end
+}
+
+fn hand_over(slot: u32, spec: &ActorSpec, message: HandOver, around: &mut Around<'_>) {
+    match message {
+        HandOver::Send(message) => around.publish(message),
+        HandOver::Refused { subject, reason, first: true } => {
+            around.emit(Some((slot, &spec.name)), Event::PublishRefused { subject, reason });
+        }
+        HandOver::Kept | HandOver::Refused { first: false, .. } => {}
+    }
+}

@@ -1,0 +1,187 @@
+//! One simulated node: who it is, over all its runs.
+
+use std::sync::Arc;
+
+use nunect_core::random::{Entropy, Rng};
+use nunect_core::{ActorSpec, Catalog, ConfigError, Message, Mono, Now, Role, Subject, UnitId};
+
+use crate::around::Around;
+use crate::clock::{Clock, Running};
+use crate::draw::{between, key};
+use crate::happening::Happening;
+use crate::process::Process;
+use crate::trace::{Down, What};
+
+/// The latest that a monotonic clock may show at a boot: about half an hour. Clocks of two nodes, or
+/// of two runs of one, thus have nothing to do with each other.
+const ORIGIN_MAX_NS: u64 = 1 << 41;
+
+/// A node as a scenario or a test wants it.
+#[derive(Clone, Debug)]
+pub struct NodeSpec {
+    /// Its name.
+    pub unit: UnitId,
+    /// What it is for.
+    pub role: Role,
+    /// Its actors, in the order they start.
+    pub actors: Arc<[ActorSpec]>,
+    /// How wrong its clocks are.
+    pub clock: Clock,
+}
+
+impl NodeSpec {
+    /// A node of the default role whose clocks are right.
+    #[must_use]
+    pub fn new(unit: UnitId, actors: impl Into<Arc<[ActorSpec]>>) -> Self {
+        Self { unit, role: Role::default(), actors: actors.into(), clock: Clock::default() }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) spec: NodeSpec,
+    /// From its name: what it draws does not depend on which other nodes there are.
+    pub(crate) key: u64,
+    entropy: Entropy,
+    boots: u64,
+    run: Option<Run>,
+    /// When the earliest wake of it that still counts stands on the heap.
+    armed: u64,
+}
+
+#[derive(Debug)]
+struct Run {
+    clock: Running,
+    process: Process,
+}
+
+impl Node {
+    pub(crate) fn new(spec: NodeSpec, root: &Entropy) -> Self {
+        let key = key(spec.unit.as_str());
+        let entropy = derive(root, "node", key);
+        Self { spec, key, entropy, boots: 0, run: None, armed: u64::MAX }
+    }
+
+    /// A draw that belongs to this node and `purpose` alone.
+    pub(crate) fn draw(&self, purpose: &str, low: u64, high: u64) -> u64 {
+        between(self.entropy.stream(purpose, 0).next_u64(), low, high)
+    }
+
+    /// Draws how wrong its clocks are, each way by at most so much.
+    pub(crate) fn draw_clock(&mut self, offset_max_ns: u64, drift_max_ppb: u32) {
+        let either_way = |purpose, max: u64| {
+            let drawn = i64::try_from(self.draw(purpose, 0, max.saturating_mul(2))).unwrap_or(i64::MAX);
+            drawn.saturating_sub_unsigned(max)
+        };
+        let drift_ppb = i32::try_from(either_way("drift", drift_max_ppb.into())).unwrap_or_default();
+        self.spec.clock = Clock { offset_ns: either_way("offset", offset_max_ns), drift_ppb };
+    }
+
+    /// What its clocks show; `None` while it is down.
+    pub(crate) fn now(&self, at: u64) -> Option<Now> {
+        self.run.as_ref().map(|run| run.clock.read(at))
+    }
+
+    pub(crate) const fn process(&self) -> Option<&Process> {
+        match &self.run {
+            Some(run) => Some(&run.process),
+            None => None,
+        }
+    }
+
+    pub(crate) const fn is_up(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Restarts of all actors in the present run.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.process().map_or(0, Process::restarts)
+    }
+
+    /// Starts it, unless it is up.
+    ///
+    /// # Errors
+    /// When the catalog does not know the kind of an actor.
+    pub(crate) fn boot(&mut self, catalog: &Catalog, around: &mut Around<'_>) -> Result<(), ConfigError> {
+        if self.run.is_some() {
+            return Ok(());
+        }
+        self.boots += 1;
+        let entropy = derive(&self.entropy, "boot", self.boots);
+        let origin = between(entropy.stream("origin", 0).next_u64(), 0, ORIGIN_MAX_NS);
+        let clock = self.spec.clock.boot(around.at, origin);
+        let process = Process::new(&self.spec, catalog, entropy, clock.read(around.at))?;
+        self.run = Some(Run { clock, process });
+        self.step(around, Process::start);
+        Ok(())
+    }
+
+    /// Takes it down as if its process were killed.
+    pub(crate) fn crash(&mut self, around: &mut Around<'_>) {
+        self.fall(Down::Crashed, around);
+    }
+
+    pub(crate) fn stop(&mut self, around: &mut Around<'_>) {
+        self.step(around, Process::stop);
+    }
+
+    pub(crate) fn panic(&mut self, slot: u32, around: &mut Around<'_>) {
+        self.step(around, |process, now, around| process.panic(now, slot, around));
+    }
+
+    /// The time of a wake on the heap has come.
+    pub(crate) fn wake(&mut self, around: &mut Around<'_>) {
+        if self.armed == around.at {
+            self.armed = u64::MAX;
+            self.step(around, Process::wake);
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, tag: u32, message: Box<Message>, around: &mut Around<'_>) {
+        self.step(around, |process, now, around| process.arrive(now, tag, message, around));
+    }
+
+    pub(crate) fn unanswered(&mut self, reply: &Subject, around: &mut Around<'_>) {
+        self.step(around, |process, now, around| process.unanswered(now, reply, around));
+    }
+
+    pub(crate) fn connect(&mut self, around: &mut Around<'_>) {
+        self.step(around, Process::connect);
+    }
+
+    pub(crate) fn disconnect(&mut self, around: &mut Around<'_>) {
+        self.step(around, Process::disconnect);
+    }
+
+    /// Lets the present run take one step, and arms the wake for what is next due.
+    fn step(&mut self, around: &mut Around<'_>, step: impl FnOnce(&mut Process, Now, &mut Around<'_>)) {
+        let Some(Run { clock, process }) = &mut self.run else { return };
+        step(process, clock.read(around.at), around);
+        if let Some(how) = process.over() {
+            return self.fall(how, around);
+        }
+        let due = process.next_due();
+        if due == Mono::MAX {
+            return;
+        }
+        let at = clock.when(due).max(around.at);
+        if at < self.armed {
+            self.armed = at;
+            around.heap.push(at, self.key, Happening::Wake { node: around.node });
+        }
+    }
+
+    fn fall(&mut self, how: Down, around: &mut Around<'_>) {
+        if self.run.take().is_some() {
+            around.world.disconnect(around.node);
+            around.record(What::Down { how });
+        }
+    }
+}
+
+/// Randomness of its own for `purpose` and `index`.
+fn derive(root: &Entropy, purpose: &str, index: u64) -> Entropy {
+    let mut bytes = [0; 32];
+    root.stream(purpose, index).fill_bytes(&mut bytes);
+    Entropy::new(bytes)
+}

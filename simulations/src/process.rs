@@ -1,0 +1,439 @@
+//! One run of a node: its supervisor, its components and its way out, from start to end.
+
+use std::collections::VecDeque;
+
+use nunect_core::health::{Cause, NodeHealth};
+use nunect_core::mailbox::Delivery;
+use nunect_core::outbox::{HandOver, Outbox};
+use nunect_core::protocol::dead;
+use nunect_core::random::{ChaCha8Rng, Entropy, Rng};
+use nunect_core::requests::{Requests, Slot};
+use nunect_core::{
+    Birth, BusEvent, Catalog, ConfigError, Event, Health, HostReport, Message, Mono, NodeReport, Now, RequestError,
+    RequestId, Role, SessionId, StopReason, Subject, UnitId,
+};
+use nunect_supervisor::{
+    Action, ChildId, ChildSpec, ChildState, Event as Report, Exit, Generation, Spec, Strategy, Supervisor, TimerId,
+};
+
+use crate::around::Around;
+use crate::component::{Component, End, Failure, Office, Senses};
+use crate::draw::between;
+use crate::node::NodeSpec;
+use crate::trace::Down;
+
+/// What the subscription to the answers of a node's own requests is called.
+const INBOX: u32 = u32::MAX;
+
+/// The reason of a crash that a scenario asked for.
+const INJECTED: &str = "injected panic";
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    unit: UnitId,
+    role: Role,
+    session: SessionId,
+    entropy: Entropy,
+    started: Now,
+    supervisor: Supervisor,
+    timers: Vec<(TimerId, Mono)>,
+    components: Vec<Component>,
+    office: Office,
+    health: NodeHealth,
+    host: ChaCha8Rng,
+    memory: u64,
+    work: VecDeque<Work>,
+    over: Option<Down>,
+}
+
+/// What follows from a step and is done before the next.
+#[derive(Debug)]
+enum Work {
+    Act(Action),
+    TellBus(BusEvent),
+    TellHealth,
+}
+
+impl Process {
+    /// A node that is about to start.
+    ///
+    /// # Errors
+    /// When the catalog does not know the kind of an actor.
+    pub(crate) fn new(spec: &NodeSpec, catalog: &Catalog, entropy: Entropy, now: Now) -> Result<Self, ConfigError> {
+        let session = SessionId::from_random(entropy.stream("session", 0).next_u64());
+        let components = spec.actors.iter().zip(0..).map(|(actor, slot)| {
+            let entry = catalog.get(&actor.kind).map_err(|error| error.under(actor.name.as_str()))?;
+            Ok(Component::new(slot, actor.clone(), *entry))
+        });
+        let components = components.collect::<Result<Vec<_>, ConfigError>>()?;
+        let children = spec.actors.iter().map(|actor| ChildSpec::new(actor.name.clone())).collect();
+        Ok(Self {
+            supervisor: Supervisor::new(Spec::new(Strategy::OneForOne, children), entropy.stream("supervisor", 0)),
+            office: Office {
+                outbox: Outbox::new(spec.unit.clone(), session.clone()),
+                requests: Requests::new(spec.unit.clone(), session.clone()),
+                failed: VecDeque::new(),
+            },
+            unit: spec.unit.clone(),
+            role: spec.role,
+            session,
+            memory: between(entropy.stream("memory", 0).next_u64(), 20, 70),
+            host: entropy.stream("host", 0),
+            entropy,
+            started: now,
+            timers: Vec::new(),
+            components,
+            health: NodeHealth::default(),
+            work: VecDeque::new(),
+            over: None,
+        })
+    }
+
+    /// Starts: connects when the server is in reach, then starts the actors.
+    pub(crate) fn start(&mut self, now: Now, around: &mut Around<'_>) {
+        around.emit(None, Event::NodeStarted { session: self.session.clone() });
+        if around.world.is_cut(around.node) {
+            self.set_health(Cause::BusAway, true, around);
+        } else {
+            self.connect(now, around);
+        }
+        self.report(now, Report::Start, around);
+    }
+
+    /// Whether and how it ended by itself.
+    pub(crate) const fn over(&self) -> Option<Down> {
+        self.over
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health.health()
+    }
+
+    /// Restarts of all actors in this run.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.components.iter().map(Component::restarts).sum()
+    }
+
+    /// When something of it is next due.
+    pub(crate) fn next_due(&self) -> Mono {
+        let timers = self.timers.iter().map(|&(_, at)| at);
+        let components = self.components.iter().map(Component::next_due);
+        let requests = self.office.requests.deadline().map_or(Mono::MAX, |due| due.at);
+        timers.chain(components).fold(requests, Mono::min)
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Now, around: &mut Around<'_>) {
+        while let Some(due) = self.timers.iter().position(|&(_, at)| at <= now.mono) {
+            let (timer, _) = self.timers.remove(due);
+            self.report(now, Report::Timer(timer), around);
+        }
+        while let Some(late) = self.office.requests.expire(now.mono) {
+            self.outcome(now, late.slot, (late.id, late.sent), Err(RequestError::Timeout), around);
+            self.settle(now, around);
+        }
+        for slot in 0..self.components.len() {
+            self.wake_component(now, slot, around);
+            self.settle(now, around);
+        }
+    }
+
+    /// A message arrives on one of its subscriptions.
+    pub(crate) fn arrive(&mut self, now: Now, tag: u32, mut message: Box<Message>, around: &mut Around<'_>) {
+        if tag == INBOX {
+            message.received = now;
+            if let Some(pending) = self.office.requests.close(&message.subject) {
+                self.outcome(now, pending.slot, (pending.id, pending.sent), Ok(&message), around);
+            }
+        } else if let Some(component) = self.components.get_mut(index(tag)) {
+            let end = component.arrive(now, message, &mut self.office, around);
+            self.after(now, index(tag), end, around);
+        }
+        self.settle(now, around);
+    }
+
+    /// The server says that nobody listens to a request.
+    pub(crate) fn unanswered(&mut self, now: Now, reply: &Subject, around: &mut Around<'_>) {
+        if let Some(pending) = self.office.requests.close(reply) {
+            self.outcome(now, pending.slot, (pending.id, pending.sent), Err(RequestError::NoResponders), around);
+        }
+        self.settle(now, around);
+    }
+
+    /// The server is in reach: subscribes, sends what waited, and tells the actors.
+    pub(crate) fn connect(&mut self, now: Now, around: &mut Around<'_>) {
+        around.world.connect(around.node);
+        around.subscribe(INBOX, &self.office.requests.pattern(), None);
+        for component in &self.components {
+            component.subscribe(around);
+        }
+        around.emit(None, Event::BusConnected);
+        for message in self.office.outbox.connected(now) {
+            around.publish(message);
+        }
+        self.set_health(Cause::BusAway, false, around);
+        self.work.push_back(Work::TellBus(BusEvent::Connected));
+        self.settle(now, around);
+    }
+
+    /// It noticed that the server is out of reach.
+    pub(crate) fn disconnect(&mut self, now: Now, around: &mut Around<'_>) {
+        around.world.disconnect(around.node);
+        self.office.outbox.disconnected();
+        around.emit(None, Event::BusDisconnected);
+        self.set_health(Cause::BusAway, true, around);
+        self.work.push_back(Work::TellBus(BusEvent::Disconnected));
+        self.settle(now, around);
+    }
+
+    /// Stops as an operator asks it to: the actors say goodbye.
+    pub(crate) fn stop(&mut self, now: Now, around: &mut Around<'_>) {
+        around.emit(None, Event::NodeStopping);
+        self.report(now, Report::Stop, around);
+    }
+
+    /// Makes an actor panic, at once and on no message.
+    pub(crate) fn panic(&mut self, now: Now, slot: u32, around: &mut Around<'_>) {
+        if self.components.get(index(slot)).is_some_and(Component::is_alive) {
+            self.end(now, index(slot), End::Crashed(INJECTED.to_owned(), None), around);
+            self.settle(now, around);
+        }
+    }
+
+    /// Tells the supervisor, and does what it says.
+    fn report(&mut self, now: Now, report: Report, around: &mut Around<'_>) {
+        self.tell_supervisor(now, report, around);
+        self.settle(now, around);
+    }
+
+    fn tell_supervisor(&mut self, now: Now, report: Report, around: &mut Around<'_>) {
+        let actions = self.supervisor.step(now.mono, report);
+        self.work.extend(actions.into_iter().map(Work::Act));
+        for slot in 0..self.components.len() {
+            let waits = self.supervisor.state(child(slot)) == Some(ChildState::BackingOff);
+            let cause = Cause::ActorDown(self.components[slot].spec.name.clone());
+            self.set_health(cause, waits, around);
+        }
+    }
+
+    /// Does what is left to do, until nothing is.
+    fn settle(&mut self, now: Now, around: &mut Around<'_>) {
+        while self.over.is_none() {
+            if let Some(work) = self.work.pop_front() {
+                self.work(now, work, around);
+            } else if let Some(Failure { slot, id, sent, error }) = self.office.failed.pop_front() {
+                self.outcome(now, Slot(slot), (id, sent), Err(error), around);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn work(&mut self, now: Now, work: Work, around: &mut Around<'_>) {
+        match work {
+            Work::Act(action) => self.act(now, action, around),
+            Work::TellBus(bus) => {
+                for slot in 0..self.components.len() {
+                    let end = self.components[slot].sense_bus(now, bus, &mut self.office, around);
+                    self.after(now, slot, end, around);
+                }
+            }
+            Work::TellHealth => {
+                for slot in 0..self.components.len() {
+                    let node = NodeReport::Health(self.health.health());
+                    let end = self.components[slot].sense_node(now, node, &mut self.office, around);
+                    self.after(now, slot, end, around);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, now: Now, action: Action, around: &mut Around<'_>) {
+        match action {
+            Action::Start { child, generation } => self.begin(now, child, generation, around),
+            Action::Stop { child, reason, .. } => {
+                let slot = index(child.0);
+                let component = &mut self.components[slot];
+                let end = component.stop(now, reason, &mut self.office, around);
+                self.after(now, slot, end, around);
+                self.end(now, slot, End::Stopped(why(reason).to_owned()), around);
+            }
+            Action::Kill { child, .. } => self.end(now, index(child.0), End::Killed, around),
+            Action::Arm { timer, at } => self.timers.push((timer, at)),
+            Action::Cancel(timer) => self.timers.retain(|&(other, _)| other != timer),
+            Action::Emit { child, event } => {
+                let actor = child.and_then(|child| self.components.get(index(child.0)));
+                around.emit(actor.map(|component| (component.slot, &component.spec.name)), event);
+            }
+            Action::Escalate { .. } => self.over = Some(Down::Escalated),
+            Action::Stopped => self.over = Some(Down::Stopped),
+        }
+    }
+
+    /// Begins a life of an actor.
+    fn begin(&mut self, now: Now, child: ChildId, generation: Generation, around: &mut Around<'_>) {
+        let slot = index(child.0);
+        let senses = self.senses();
+        let component = &mut self.components[slot];
+        let birth = Birth {
+            unit: self.unit.clone(),
+            role: self.role,
+            session: self.session.clone(),
+            actor: component.spec.name.clone(),
+            incarnation: component.conceive(generation),
+            unit_started: self.started,
+            entropy: self.entropy.clone(),
+        };
+        if let Err(error) = component.bear(&birth, around) {
+            let reason = error.to_string();
+            let event =
+                Event::ActorCrashed { incarnation: birth.incarnation, reason: reason.clone(), on_message: false };
+            around.emit(Some((component.slot, &component.spec.name)), event);
+            return self.tell_supervisor(now, Report::StartFailed { child, generation, reason }, around);
+        }
+        let event = Event::ActorStarted { incarnation: birth.incarnation };
+        around.emit(Some((component.slot, &component.spec.name)), event);
+        if let Err(end) = component.introduce(now, &senses, &mut self.office, around) {
+            return self.after(now, slot, Err(end), around);
+        }
+        self.tell_supervisor(now, Report::Started { child, generation }, around);
+        let end = self.components[slot].attach(now, &mut self.office, around);
+        self.after(now, slot, end, around);
+    }
+
+    fn wake_component(&mut self, now: Now, slot: usize, around: &mut Around<'_>) {
+        let component = &mut self.components[slot];
+        let resumed = component.resume(now);
+        if resumed {
+            let name = component.spec.name.clone();
+            around.emit(Some((component.slot, &name)), Event::MailboxResumed);
+            self.set_health(Cause::MailboxPaused(name), false, around);
+        }
+        if self.components[slot].wants_host(now) {
+            let report = self.host_report();
+            let end = self.components[slot].sense_host(now, report, &mut self.office, around);
+            self.after(now, slot, end, around);
+        }
+        let component = &mut self.components[slot];
+        let end = if resumed {
+            component.drain(now, &mut self.office, around)
+        } else {
+            component.wake(now, &mut self.office, around)
+        };
+        self.after(now, slot, end, around);
+    }
+
+    /// An actor learns the outcome of a request, if the life that made it lasts.
+    fn outcome(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        request: (RequestId, Now),
+        result: Result<&Message, RequestError>,
+        around: &mut Around<'_>,
+    ) {
+        if let Some(component) = self.components.get_mut(index(slot.0)) {
+            let end = component.reply(now, request, result, &mut self.office, around);
+            self.after(now, index(slot.0), end, around);
+        }
+    }
+
+    /// Ends a life when its last input ended it.
+    fn after(&mut self, now: Now, slot: usize, end: Result<(), End>, around: &mut Around<'_>) {
+        if let Err(end) = end {
+            self.end(now, slot, end, around);
+        }
+    }
+
+    /// Ends the present life of an actor, and tells the outside and the supervisor.
+    fn end(&mut self, now: Now, slot: usize, end: End, around: &mut Around<'_>) {
+        let component = &mut self.components[slot];
+        let Some(incarnation) = component.bury() else { return };
+        self.office.requests.forget(Slot(component.slot), incarnation);
+        let (child, generation, name) = (child(slot), component.generation, component.spec.name.clone());
+        let actor = Some((component.slot, &name));
+        let exit = match end {
+            End::Stopped(reason) => {
+                around.emit(actor, Event::ActorStopped { incarnation, reason: reason.clone() });
+                Exit::Normal { reason }
+            }
+            End::Crashed(reason, on) => {
+                let on_message = on.is_some();
+                around.emit(actor, Event::ActorCrashed { incarnation, reason: reason.clone(), on_message });
+                if let Some(delivery) = on {
+                    self.charge(now, slot, delivery, &reason, around);
+                }
+                Exit::Crash { reason, on_message }
+            }
+            End::Killed => {
+                around.emit(actor, Event::ActorStopped { incarnation, reason: "killed".to_owned() });
+                Exit::Killed
+            }
+        };
+        self.tell_supervisor(now, Report::Exited { child, generation, exit }, around);
+    }
+
+    /// Charges a crash to the mailbox that delivered the message.
+    fn charge(&mut self, now: Now, slot: usize, delivery: Delivery, reason: &str, around: &mut Around<'_>) {
+        let component = &mut self.components[slot];
+        let name = component.spec.name.clone();
+        let actor = Some((component.slot, &name));
+        let Some(mailbox) = component.mailbox() else { return };
+        let verdict = mailbox.crashed(now.mono, delivery);
+        if let Some(poison) = verdict.quarantined {
+            let letter = dead::letter(&self.unit, &name, &poison, reason);
+            if let HandOver::Send(letter) = self.office.outbox.relay(letter) {
+                around.publish(letter);
+            }
+            let reason = reason.to_owned();
+            around.emit(actor, Event::Quarantined { subject: poison.subject, reason });
+        }
+        if let Some(pause) = verdict.paused {
+            around.emit(actor, Event::MailboxPaused { pause, crashes: verdict.crashes });
+            self.set_health(Cause::MailboxPaused(name), true, around);
+        }
+    }
+
+    /// Notes that `cause` stands, or no longer stands.
+    fn set_health(&mut self, cause: Cause, stands: bool, around: &mut Around<'_>) {
+        if self.health.set(cause, stands) {
+            let (health, causes) = (self.health.health(), self.health.causes());
+            around.emit(None, Event::NodeHealth { health, causes });
+            self.work.push_back(Work::TellHealth);
+        }
+    }
+
+    fn senses(&mut self) -> Senses {
+        let connected = self.office.outbox.is_connected();
+        Senses {
+            host: self.host_report(),
+            bus: if connected { BusEvent::Connected } else { BusEvent::Disconnected },
+            node: NodeReport::Health(self.health.health()),
+        }
+    }
+
+    /// What a sensor of this node would measure: a memory that stays and a processor that varies,
+    /// both in whole percent.
+    fn host_report(&mut self) -> HostReport {
+        let cpu = between(self.host.next_u64(), 1, 40);
+        HostReport { cpu_percent: Some(cpu as f32), memory_percent: Some(self.memory as f32) }
+    }
+}
+
+/// Why an actor was asked to stop, in words.
+const fn why(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::NodeShutdown => "node stops",
+        StopReason::Restart => "restarts with a sibling",
+        StopReason::Command => "asked to stop",
+    }
+}
+
+/// A component is a child of the same number.
+fn child(slot: usize) -> ChildId {
+    ChildId(u32::try_from(slot).unwrap_or(u32::MAX))
+}
+
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}

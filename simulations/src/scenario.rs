@@ -1,0 +1,165 @@
+//! Scenarios: YAML files that say which nodes there are, what befalls them and what is expected.
+//!
+//! A file is read into a tree that knows its places, the tree into types, and the types into a plan
+//! in which every name is resolved. Each step reports mistakes with file, line, column and key;
+//! nothing runs before all have passed.
+
+mod error;
+mod expect;
+mod faults;
+pub(crate) mod file;
+mod names;
+mod plan;
+mod tree;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nunect_core::{Catalog, ConfigError};
+use schemars::Schema;
+use serde_path_to_error::Segment;
+
+pub use error::{Place, Problem, ScenarioError, Source};
+pub(crate) use plan::{Plan, PlannedNode};
+
+use error::{Problems, did_you_mean};
+use file::ScenarioFile;
+use tree::Tree;
+
+/// A scenario that can be run once its actors are known.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    source: Arc<Source>,
+    tree: Tree,
+    pub(crate) plan: Plan,
+}
+
+impl Scenario {
+    /// Reads a scenario file. This is the one place of the crate that touches the file system.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says what cannot be run.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ScenarioError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ScenarioError::Unreadable { path: path.to_owned(), error })?;
+        Self::parse(path, text)
+    }
+
+    /// Reads a scenario from its text; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// When it says what cannot be run.
+    pub fn parse(path: impl AsRef<Path>, text: impl Into<String>) -> Result<Self, ScenarioError> {
+        let source = Arc::new(Source { path: path.as_ref().to_owned(), text: text.into() });
+        let tree = Tree::parse(&source.text).map_err(|(place, reason)| {
+            let source = Arc::clone(&source);
+            ScenarioError::Invalid(vec![Problem { source, place, key: String::new(), reason, help: String::new() }])
+        })?;
+        let mut problems = Problems::new(Arc::clone(&source), tree.clone());
+        let plan = match serde_path_to_error::deserialize::<_, ScenarioFile>(tree.value()) {
+            Ok(file) => Plan::new(&file, &mut problems),
+            Err(error) => {
+                misread(&mut problems, error);
+                Plan::default()
+            }
+        };
+        let tree = problems.into_result()?;
+        Ok(Self { source, tree, plan })
+    }
+
+    /// Checks the actors of all nodes: their kinds and their options.
+    ///
+    /// # Errors
+    /// Every actor whose kind is unknown or whose options are wrong.
+    pub fn check(&self, catalog: &Catalog) -> Result<(), ScenarioError> {
+        let mut problems = Problems::new(Arc::clone(&self.source), self.tree.clone());
+        for (prefix, actor) in &self.plan.actors {
+            if let Err(ConfigError { key, reason }) = catalog.check(actor) {
+                let help = if key.ends_with(".kind") { did_you_mean(&actor.kind, catalog.kinds()) } else { String::new() };
+                problems.add(format!("{prefix}.{key}"), reason, help);
+            }
+        }
+        problems.into_result().map(drop)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// What it is about, in a sentence; may be empty.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        &self.plan.about
+    }
+
+    /// The seed that the file gives.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.plan.seed
+    }
+
+    /// How much time it simulates.
+    #[must_use]
+    pub const fn duration(&self) -> Duration {
+        Duration::from_nanos(self.plan.duration)
+    }
+
+    /// How many nodes it has.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.plan.nodes.len()
+    }
+
+    /// The file that it came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// The JSON schema of scenario files.
+#[must_use]
+pub fn schema() -> Schema {
+    schemars::schema_for!(ScenarioFile)
+}
+
+/// Reports that the tree is not of the shape of a scenario.
+fn misread(problems: &mut Problems, error: serde_path_to_error::Error<serde_json::Error>) {
+    let mut key = String::new();
+    for segment in error.path() {
+        match segment {
+            Segment::Seq { index } => key += &format!("[{index}]"),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => join(&mut key, name),
+            Segment::Unknown => {}
+        }
+    }
+    let reason = error.into_inner().to_string();
+    // The words are serde's own: `unknown field `x`, expected one of `a`, `b``.
+    let quoted: Vec<&str> = reason.split('`').skip(1).step_by(2).collect();
+    let help = match quoted.split_first() {
+        Some((wrong, known)) if reason.starts_with("unknown field") || reason.starts_with("unknown variant") => {
+            join(&mut key, wrong);
+            did_you_mean(wrong, known.iter().copied())
+        }
+        Some((missing, _)) if reason.starts_with("missing field") => {
+            join(&mut key, missing);
+            String::new()
+        }
+        Some(_) | None => String::new(),
+    };
+    problems.add(key, reason, help);
+}
+
+fn join(key: &mut String, name: &str) {
+    if !key.is_empty() {
+        key.push('.');
+    }
+    key.push_str(name);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! A scenario as it is written down.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use nunect_core::{Period, Role};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::world::flat::FlatConfig;
+
+/// A scenario: which nodes there are, what befalls them, and what is expected of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "nunect scenario")]
+pub(crate) struct ScenarioFile {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is about, in a sentence.
+    #[serde(default)]
+    pub(crate) about: String,
+    /// What everything random grows from, unless the command line gives another.
+    #[serde(default = "one")]
+    pub(crate) seed: u64,
+    /// How much time it simulates.
+    pub(crate) duration: Period,
+    /// The actors of every node, as in a node's configuration.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub(crate) actors: Actors,
+    /// The nodes, in groups.
+    pub(crate) nodes: Vec<Group>,
+    /// How the nodes start.
+    #[serde(default)]
+    pub(crate) boot: Boot,
+    /// How wrong the clocks of the nodes are.
+    #[serde(default)]
+    pub(crate) clocks: Clocks,
+    /// What lies between the nodes.
+    #[serde(default)]
+    pub(crate) world: World,
+    /// What befalls the nodes.
+    #[serde(default)]
+    pub(crate) faults: Vec<FaultEntry>,
+    /// What is expected of them.
+    #[serde(default)]
+    pub(crate) expect: Vec<ExpectEntry>,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+/// Actors by name, with their options.
+pub(crate) type Actors = serde_json::Map<String, Value>;
+
+/// One node, or several that are alike: `{ name: master }` or `{ prefix: n, count: 100 }`, whose
+/// nodes are `n000` to `n099`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    /// The unit ID of a single node.
+    pub(crate) name: Option<String>,
+    /// What the unit IDs of several nodes begin with.
+    pub(crate) prefix: Option<String>,
+    /// How many there are; their numbers begin with 0 and are as long as this.
+    pub(crate) count: Option<u32>,
+    /// What they are for.
+    #[serde(default)]
+    pub(crate) role: Role,
+    /// Actors beside, or in place of, those of every node.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub(crate) actors: Actors,
+    /// How wrong their clocks are, in place of what holds for every node.
+    pub(crate) clocks: Option<Clocks>,
+}
+
+/// How nodes start.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Boot {
+    /// Each node starts at a time drawn from the beginning to this.
+    pub(crate) spread: Period,
+}
+
+/// How wrong clocks are; each node draws its own.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Clocks {
+    /// The wall clock is ahead or behind by at most this when the run begins.
+    pub(crate) offset: Period,
+    /// Both clocks are fast or slow by at most this.
+    pub(crate) drift: Drift,
+}
+
+/// What lies between the nodes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum World {
+    /// One perfect server, with delays drawn from end to end.
+    Flat(FlatConfig),
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::Flat(FlatConfig::default())
+    }
+}
+
+/// Something that befalls nodes: exactly one of `partition`, `crash`, `stop` and `panic`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FaultEntry {
+    /// When, from the beginning of the run.
+    pub(crate) at: Period,
+    /// A name, so that expectations can refer to it.
+    pub(crate) name: Option<String>,
+    /// The nodes cannot reach the server: what is sent to them or by them is lost.
+    pub(crate) partition: Option<Outage>,
+    /// The nodes go down as if their processes were killed.
+    pub(crate) crash: Option<Outage>,
+    /// The nodes stop as an operator stops them: their actors say goodbye.
+    pub(crate) stop: Option<Outage>,
+    /// An actor of the nodes panics.
+    pub(crate) panic: Option<PanicEntry>,
+}
+
+/// Which nodes, and for how long.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outage {
+    /// The nodes.
+    pub(crate) nodes: Names,
+    /// Until all is well again; without it, until the end of the run.
+    #[serde(rename = "for")]
+    pub(crate) lasting: Option<Period>,
+}
+
+/// Which actor.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PanicEntry {
+    /// The nodes.
+    pub(crate) nodes: Names,
+    /// The actor.
+    pub(crate) actor: String,
+}
+
+/// An expectation: `always` with what must not be seen, or `within` a time with what to `see`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectEntry {
+    /// A name, for the report.
+    pub(crate) name: Option<String>,
+    /// At every instant.
+    pub(crate) always: Option<AlwaysEntry>,
+    /// Not later than this after `after`, or after the beginning of the run.
+    pub(crate) within: Option<Period>,
+    /// What starts the time: each time that it happens.
+    pub(crate) after: Option<AfterEntry>,
+    /// What must be seen by then: on each of its nodes, about each of its units.
+    pub(crate) see: Option<FilterEntry>,
+    /// What must be the same as in the event that started the time.
+    pub(crate) same: Option<SameEntry>,
+}
+
+/// What holds at every instant.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlwaysEntry {
+    /// What must not be seen.
+    pub(crate) without: FilterEntry,
+    /// From when on; the beginning of the run if not given.
+    pub(crate) from: Option<Period>,
+    /// Until when; the end of the run if not given.
+    pub(crate) until: Option<Period>,
+}
+
+/// What starts a time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AfterEntry {
+    /// The fault of this name strikes.
+    Fault(String),
+    /// The fault of this name is over.
+    EndOf(String),
+    /// An event is seen.
+    Seen(FilterEntry),
+}
+
+/// What must be the same.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SameEntry {
+    /// The node.
+    Node,
+    /// The node and the actor.
+    Actor,
+}
+
+/// Which events are meant: the name alone, or with what must be true of them.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterEntry {
+    pub(crate) event: String,
+    pub(crate) nodes: Option<Names>,
+    pub(crate) actor: Option<String>,
+    pub(crate) about: Option<Names>,
+}
+
+/// Which events are meant; what is not given may be anything.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LongFilter {
+    /// The name of the event; `custom:NAME` for events of your own actors.
+    event: String,
+    /// The nodes that it happens on.
+    nodes: Option<Names>,
+    /// The actor that it happens to.
+    actor: Option<String>,
+    /// The units that it is about.
+    about: Option<Names>,
+}
+
+impl<'de> Deserialize<'de> for FilterEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FilterVisitor;
+        impl<'de> Visitor<'de> for FilterVisitor {
+            type Value = FilterEntry;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of an event, or a map with `event`")
+            }
+            fn visit_str<E>(self, event: &str) -> Result<FilterEntry, E> {
+                Ok(FilterEntry { event: event.to_owned(), nodes: None, actor: None, about: None })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FilterEntry, A::Error> {
+                let LongFilter { event, nodes, actor, about } =
+                    LongFilter::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(FilterEntry { event, nodes, actor, about })
+            }
+        }
+        deserializer.deserialize_any(FilterVisitor)
+    }
+}
+
+impl JsonSchema for FilterEntry {
+    fn schema_name() -> Cow<'static, str> {
+        "Filter".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let long = generator.subschema_for::<LongFilter>();
+        json_schema!({ "anyOf": [{ "type": "string", "description": "the name of an event" }, long] })
+    }
+}
+
+/// Names of nodes: one pattern or a list of them. A pattern is a unit ID, a unit ID with `*` for any
+/// characters, a range `n000..n049`, or `not` and one of these.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(pub(crate) Vec<String>);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamesVisitor;
+        impl<'de> Visitor<'de> for NamesVisitor {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a node, or a list of names")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Names, E> {
+                Ok(Names(vec![name.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = items.next_element()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_any(NamesVisitor)
+    }
+}
+
+impl JsonSchema for Names {
+    fn schema_name() -> Cow<'static, str> {
+        "Names".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "unit IDs, with * for any characters, ranges such as n000..n049, and `not` before what is left out",
+            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }],
+        })
+    }
+}
+
+/// How fast or slow a clock is: `20ppm` or `500ppb`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub(crate) struct Drift {
+    pub(crate) ppb: u32,
+}
+
+impl FromStr for Drift {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no drift; write 20ppm or 500ppb");
+        let parse = |number: &str, unit: u32| number.trim().parse::<u32>().ok()?.checked_mul(unit);
+        let ppm = text.strip_suffix("ppm").and_then(|number| parse(number, 1_000));
+        let ppb = text.strip_suffix("ppb").and_then(|number| parse(number, 1));
+        Ok(Self { ppb: ppm.or(ppb).ok_or_else(wrong)? })
+    }
+}
+
+impl From<Drift> for String {
+    fn from(drift: Drift) -> Self {
+        format!("{}ppb", drift.ppb)
+    }
+}
+
+impl<'de> Deserialize<'de> for Drift {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Drift {
+    fn schema_name() -> Cow<'static, str> {
+        "Drift".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "parts per million or billion, such as 20ppm",
+            "pattern": "^\\d+\\s*pp[mb]$",
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! A scenario with every name resolved.
+
+use std::sync::Arc;
+
+use nunect_core::time::nanos;
+use nunect_core::{ActorSpec, Period, Role, UnitId};
+
+use super::error::Problems;
+use super::file::{Actors, Clocks, Group, ScenarioFile, World};
+use super::{expect, faults};
+use crate::checker::Expectation;
+use crate::clock::DRIFT_MAX_PPB;
+use crate::fault::Fault;
+use crate::world::flat::{DELAY_MAX, FlatConfig};
+
+/// The most nodes that a scenario may have.
+pub(super) const NODES_MAX: usize = 100_000;
+/// The longest run, and the largest error of a clock: a year.
+const YEAR: Period = Period::from_secs(365 * 86_400);
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) seed: u64,
+    pub(crate) duration: u64,
+    /// The latest start of a node.
+    pub(crate) spread: u64,
+    pub(crate) world: FlatConfig,
+    pub(crate) nodes: Vec<PlannedNode>,
+    /// Every actor that is written down, and the key of the list that it stands in.
+    pub(crate) actors: Vec<(String, ActorSpec)>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) expectations: Vec<Expectation>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedNode {
+    pub(crate) unit: UnitId,
+    pub(crate) role: Role,
+    pub(crate) actors: Arc<[ActorSpec]>,
+    pub(crate) offset_max_ns: u64,
+    pub(crate) drift_max_ppb: u32,
+}
+
+impl Plan {
+    /// Resolves a file. What cannot be resolved goes to `problems`.
+    pub(crate) fn new(file: &ScenarioFile, problems: &mut Problems) -> Self {
+        let World::Flat(world) = file.world;
+        let mut plan = Self {
+            name: file.name.clone(),
+            about: file.about.clone(),
+            seed: file.seed,
+            duration: nanos(file.duration.0),
+            spread: nanos(file.boot.spread.0),
+            world,
+            ..Self::default()
+        };
+        plan.check_times(file, problems);
+        plan.add_nodes(file, problems);
+        // What is wrong with the nodes would be reported again wherever they are named.
+        if problems.is_empty() {
+            plan.faults = faults::resolve(&file.faults, &plan, problems);
+            plan.expectations = expect::resolve(&file.expect, &file.faults, &plan, problems);
+        }
+        plan
+    }
+
+    /// All units, in order.
+    pub(crate) fn units(&self) -> Vec<UnitId> {
+        self.nodes.iter().map(|node| node.unit.clone()).collect()
+    }
+
+    fn check_times(&self, file: &ScenarioFile, problems: &mut Problems) {
+        if self.duration == 0 || file.duration > YEAR {
+            problems.add("duration", format!("{} is no time to simulate", file.duration), "write 1s to 1year");
+        }
+        if self.spread > self.duration {
+            problems.add("boot.spread", "nodes would start after the end of the run", "make it shorter");
+        }
+        if self.world.delay.is_reversed() {
+            problems.add("world.flat.delay.uniform", "the second time is shorter than the first", "swap them");
+        }
+        if self.world.delay.max().0 > DELAY_MAX {
+            problems.add("world.flat.delay", format!("longer than {}", Period(DELAY_MAX)), "");
+        }
+        if self.world.detect.0 > DELAY_MAX {
+            problems.add("world.flat.detect", format!("longer than {}", Period(DELAY_MAX)), "");
+        }
+        check_clocks("clocks", file.clocks, problems);
+    }
+
+    fn add_nodes(&mut self, file: &ScenarioFile, problems: &mut Problems) {
+        if file.nodes.is_empty() {
+            problems.add("nodes", "a scenario needs at least one node", "write `- { prefix: n, count: 10 }`");
+        }
+        let common = self.add_actors("actors", &file.actors, problems);
+        for (number, group) in file.nodes.iter().enumerate() {
+            let key = format!("nodes[{number}]");
+            let own = self.add_actors(&format!("{key}.actors"), &group.actors, problems);
+            let actors: Arc<[ActorSpec]> = merged(&common, own).into();
+            let clocks = group.clocks.unwrap_or(file.clocks);
+            check_clocks(&format!("{key}.clocks"), clocks, problems);
+            for unit in names(&key, group, problems) {
+                self.add_node(&key, &unit, group.role, &actors, clocks, problems);
+            }
+        }
+        self.check_duplicates(problems);
+    }
+
+    fn add_node(
+        &mut self,
+        key: &str,
+        unit: &str,
+        role: Role,
+        actors: &Arc<[ActorSpec]>,
+        clocks: Clocks,
+        problems: &mut Problems,
+    ) {
+        match UnitId::new(unit) {
+            Ok(unit) if self.nodes.len() < NODES_MAX => self.nodes.push(PlannedNode {
+                unit,
+                role,
+                actors: Arc::clone(actors),
+                offset_max_ns: nanos(clocks.offset.0),
+                drift_max_ppb: clocks.drift.ppb,
+            }),
+            Ok(_) if self.nodes.len() == NODES_MAX => {
+                problems.add(key, format!("more than {NODES_MAX} nodes"), "");
+            }
+            Ok(_) => {}
+            Err(error) => problems.add(key, error.to_string(), ""),
+        }
+    }
+
+    fn check_duplicates(&self, problems: &mut Problems) {
+        let mut units = self.units();
+        units.sort_unstable();
+        for pair in units.windows(2) {
+            if let [first, second] = pair
+                && first == second
+            {
+                problems.add("nodes", format!("two nodes are called `{first}`"), "give one group another prefix");
+                return;
+            }
+        }
+    }
+
+    /// Reads a list of actors; one that is not enabled comes as its name alone.
+    fn add_actors(&mut self, key: &str, actors: &Actors, problems: &mut Problems) -> Vec<(String, Option<ActorSpec>)> {
+        let mut specs = Vec::new();
+        for (name, options) in actors {
+            match ActorSpec::parse(name, options) {
+                Ok(spec) => {
+                    self.actors.extend(spec.clone().map(|spec| (key.to_owned(), spec)));
+                    specs.push((name.clone(), spec));
+                }
+                Err(error) => problems.add(format!("{key}.{}", error.key), error.reason, ""),
+            }
+        }
+        specs
+    }
+}
+
+/// The actors of a group: its own in place of, and then beside, those of every node.
+fn merged(common: &[(String, Option<ActorSpec>)], own: Vec<(String, Option<ActorSpec>)>) -> Vec<ActorSpec> {
+    let mut actors = common.to_vec();
+    for (name, spec) in own {
+        match actors.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, place)) => *place = spec,
+            None => actors.push((name, spec)),
+        }
+    }
+    actors.into_iter().filter_map(|(_, spec)| spec).collect()
+}
+
+/// The unit IDs of a group.
+fn names(key: &str, group: &Group, problems: &mut Problems) -> Vec<String> {
+    match (&group.name, &group.prefix, group.count) {
+        (Some(name), None, None) => vec![name.clone()],
+        (None, Some(prefix), Some(count @ 1..)) => {
+            let width = count.to_string().len();
+            let last = count.min(u32::try_from(NODES_MAX).unwrap_or(u32::MAX));
+            (0..=last).take(usize::try_from(count).unwrap_or(usize::MAX)).map(|n| format!("{prefix}{n:0width$}")).collect()
+        }
+        (None, Some(_), Some(0)) => {
+            problems.add(format!("{key}.count"), "a group without nodes", "leave the group out");
+            Vec::new()
+        }
+        (Some(_), _, _) | (None, _, _) => {
+            let help = "write `{ name: master }` or `{ prefix: n, count: 100 }`";
+            problems.add(key, "a group has either a name, or a prefix and a count", help);
+            Vec::new()
+        }
+    }
+}
+
+fn check_clocks(key: &str, clocks: Clocks, problems: &mut Problems) {
+    if clocks.offset > YEAR {
+        problems.add(format!("{key}.offset"), "no clock is wrong by more than a year", "");
+    }
+    if i32::try_from(clocks.drift.ppb).is_err() || clocks.drift.ppb > DRIFT_MAX_PPB.unsigned_abs() {
+        let max = DRIFT_MAX_PPB / 1_000;
+        problems.add(format!("{key}.drift"), format!("no clock drifts by more than {max}ppm"), "");
+    }
+}

@@ -1,0 +1,401 @@
+//! The simulation itself: takes what is next off the heap and lets it happen.
+
+use std::time::Duration;
+
+use nunect_core::random::Entropy;
+use nunect_core::table::Table;
+use nunect_core::time::nanos;
+use nunect_core::{Catalog, ConfigError, Event, Health, Message, Now, UnitId};
+
+use crate::around::Around;
+use crate::checker::Checker;
+use crate::clock::Clock;
+use crate::fault::{Fault, Kind};
+use crate::happening::Happening;
+use crate::heap::Heap;
+use crate::node::{Node, NodeSpec};
+use crate::outcome::{Outcome, UnitState};
+use crate::process::Process;
+use crate::scenario::{PlannedNode, Scenario, ScenarioError};
+use crate::trace::{TraceHash, WORLD, What};
+use crate::witness::{Counters, Witness};
+use crate::world::flat::{Flat, FlatConfig, OUTSIDE};
+
+/// Why a node cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Another node of that name runs.
+    #[error("unit `{0}` runs already")]
+    Duplicate(UnitId),
+    /// There are `u32::MAX` nodes.
+    #[error("too many nodes")]
+    TooMany,
+    /// An actor cannot be configured so.
+    #[error("actors of `{unit}`")]
+    Config {
+        /// The node.
+        unit: UnitId,
+        /// What is wrong.
+        #[source]
+        error: ConfigError,
+    },
+}
+
+/// Nodes, and the world between them, in virtual time.
+#[derive(Debug)]
+pub struct Simulation {
+    seed: u64,
+    now: u64,
+    catalog: Catalog,
+    entropy: Entropy,
+    heap: Heap<Happening>,
+    world: Flat,
+    nodes: Vec<Node>,
+    numbers: Table<UnitId, u32>,
+    witness: Witness,
+    faults: Vec<Fault>,
+    name: String,
+    replay: String,
+    end: u64,
+}
+
+impl Simulation {
+    /// A scenario that is about to begin.
+    ///
+    /// # Errors
+    /// When the catalog does not know an actor of it, or refuses an actor's options.
+    pub fn new(scenario: &Scenario, catalog: Catalog, seed: u64) -> Result<Self, ScenarioError> {
+        scenario.check(&catalog)?;
+        let plan = &scenario.plan;
+        let checker = Checker::new(plan.expectations.iter().cloned());
+        let mut simulation = Self::with(plan.world, catalog, seed, checker);
+        for planned in &plan.nodes {
+            simulation.plan_node(planned, plan.spread);
+        }
+        simulation.faults.clone_from(&plan.faults);
+        for (number, fault) in (0..).zip(&plan.faults) {
+            simulation.heap.push(fault.at, u64::from(WORLD), Happening::Strike { fault: number });
+            if let Some(end) = fault.end {
+                simulation.heap.push(end, u64::from(WORLD), Happening::Over { fault: number });
+            }
+        }
+        simulation.name = plan.name.clone();
+        simulation.replay = format!("nunect sim run {} --seed {seed}", scenario.source().path.display());
+        simulation.end = plan.duration;
+        Ok(simulation)
+    }
+
+    /// A world without nodes, faults and expectations, for tests that start their own.
+    #[must_use]
+    pub fn empty(world: FlatConfig, catalog: Catalog, seed: u64) -> Self {
+        Self::with(world, catalog, seed, Checker::default())
+    }
+
+    fn with(world: FlatConfig, catalog: Catalog, seed: u64, checker: Checker) -> Self {
+        let mut witness = Witness::new(checker);
+        witness.record(0, WORLD, What::Run { seed });
+        Self {
+            seed,
+            now: 0,
+            catalog,
+            entropy: Entropy::from(seed),
+            heap: Heap::new(seed),
+            world: Flat::new(world, seed),
+            nodes: Vec::new(),
+            numbers: Table::default(),
+            witness,
+            faults: Vec::new(),
+            name: String::new(),
+            replay: String::new(),
+            end: u64::MAX,
+        }
+    }
+
+    /// Keeps every event from now on, for [`events`](Self::events). It costs memory for each.
+    pub fn keep_events(&mut self) {
+        self.witness.kept.get_or_insert_default();
+    }
+
+    /// Gives the bytes of the trace to `tap` as they come, a block at a time; from the beginning if
+    /// called before anything ran. The last block comes with [`hash`](Self::hash) or
+    /// [`outcome`](Self::outcome).
+    pub fn tap_trace(&mut self, tap: impl FnMut(&[u8]) + Send + 'static) {
+        self.witness.recorder.tap(Box::new(tap));
+    }
+
+    /// True time since the run began.
+    #[must_use]
+    pub const fn now(&self) -> Duration {
+        Duration::from_nanos(self.now)
+    }
+
+    /// What the clocks of a node show; `None` while it is down.
+    #[must_use]
+    pub fn clocks(&self, unit: &UnitId) -> Option<Now> {
+        self.node(unit)?.now(self.now)
+    }
+
+    /// Starts a node now; one that was there before starts anew, with these actors and clocks.
+    ///
+    /// # Errors
+    /// When it runs, or an actor cannot be configured so.
+    pub fn start_node(&mut self, spec: NodeSpec) -> Result<(), StartError> {
+        let unit = spec.unit.clone();
+        for actor in spec.actors.iter() {
+            let config = |error| StartError::Config { unit: unit.clone(), error };
+            self.catalog.check(actor).map_err(config)?;
+        }
+        let number = match self.numbers.get(&unit) {
+            Some(&number) => {
+                let node = &mut self.nodes[index(number)];
+                if node.is_up() {
+                    return Err(StartError::Duplicate(unit));
+                }
+                node.spec = spec;
+                number
+            }
+            None => self.add(spec).ok_or(StartError::TooMany)?,
+        };
+        let catalog = self.catalog.clone();
+        self.at_node(number, |node, around| node.boot(&catalog, around))
+            .map_err(|error| StartError::Config { unit, error })
+    }
+
+    /// Takes a node down as if its process were killed. Returns whether it ran.
+    pub fn kill_node(&mut self, unit: &UnitId) -> bool {
+        let Some(number) = self.running(unit) else { return false };
+        self.at_node(number, Node::crash);
+        true
+    }
+
+    /// Stops a node as an operator does. Returns whether it ran.
+    pub fn stop_node(&mut self, unit: &UnitId) -> bool {
+        let Some(number) = self.running(unit) else { return false };
+        self.at_node(number, Node::stop);
+        true
+    }
+
+    /// Makes an actor panic, on no message. Returns whether there is such an actor on a node that runs.
+    pub fn panic_actor(&mut self, unit: &UnitId, actor: &str) -> bool {
+        let Some(number) = self.running(unit) else { return false };
+        let actors = &self.nodes[index(number)].spec.actors;
+        let slot = (0..).zip(actors.iter()).find(|(_, spec)| spec.name.as_str() == actor);
+        let Some((slot, _)) = slot else { return false };
+        self.at_node(number, |node, around| node.panic(slot, around));
+        true
+    }
+
+    /// Cuts a node off from the server, or ends that. Returns whether there is such a node.
+    pub fn cut_node(&mut self, unit: &UnitId, cut: bool) -> bool {
+        let Some(&number) = self.numbers.get(unit) else { return false };
+        if cut {
+            self.world.cut(self.now, number, &mut self.heap);
+        } else {
+            self.world.heal(self.now, number, &mut self.heap);
+        }
+        true
+    }
+
+    /// Publishes a message as a client that is no node: it goes out as it is, without a stamp.
+    pub fn publish(&mut self, message: Message) {
+        // The outside is never cut off, so nothing is lost.
+        drop(self.world.publish(self.now, OUTSIDE, message, &mut self.heap));
+    }
+
+    /// Lets the next thing happen, unless it lies after `limit` or the end of the scenario. Returns
+    /// whether it did.
+    pub fn step(&mut self, limit: Duration) -> bool {
+        match self.heap.pop_until(nanos(limit).min(self.end)) {
+            Some((at, happening)) => {
+                self.now = at;
+                self.witness.counters.steps += 1;
+                self.happen(happening);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Runs until `reached`, looking before the first and after each step, but not past `limit` from
+    /// now. Returns whether it was reached.
+    pub fn run_until(&mut self, mut reached: impl FnMut(&Self) -> bool, limit: Duration) -> bool {
+        let limit = self.now().saturating_add(limit);
+        loop {
+            if reached(self) {
+                return true;
+            }
+            if !self.step(limit) {
+                self.now = self.now.max(nanos(limit).min(self.end));
+                return false;
+            }
+        }
+    }
+
+    /// Runs for `duration`, but not past the end of the scenario.
+    pub fn run_for(&mut self, duration: Duration) {
+        let limit = self.now().saturating_add(duration);
+        while self.step(limit) {}
+        self.now = self.now.max(nanos(limit).min(self.end));
+    }
+
+    /// Runs to the end of the scenario.
+    pub fn run(&mut self) -> Outcome {
+        if self.end < u64::MAX {
+            self.run_for(Duration::from_nanos(self.end));
+        }
+        self.outcome()
+    }
+
+    /// What the run came to so far.
+    pub fn outcome(&mut self) -> Outcome {
+        Outcome {
+            scenario: self.name.clone(),
+            seed: self.seed,
+            simulated: self.now(),
+            hash: self.hash(),
+            records: self.witness.recorder.records(),
+            counters: self.witness.counters,
+            expectations: self.witness.checker.verdicts(self.now),
+            units: self.units().collect(),
+            replay: self.replay.clone(),
+        }
+    }
+
+    /// The hash of the trace so far.
+    pub fn hash(&mut self) -> TraceHash {
+        self.witness.recorder.hash()
+    }
+
+    /// What was seen so far, in numbers.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.witness.counters
+    }
+
+    /// The events of one actor of one node, or of the node itself, in order and with their true
+    /// times; those since [`keep_events`](Self::keep_events).
+    pub fn events(&self, unit: &UnitId, actor: Option<&str>) -> impl Iterator<Item = (Duration, &Event)> {
+        let number = self.numbers.get(unit).copied();
+        let actors = number.and_then(|number| self.nodes.get(index(number))).map(|node| &node.spec.actors);
+        let slot = actor.map(|actor| {
+            (0..).zip(actors.into_iter().flat_map(|actors| actors.iter())).find(|(_, spec)| spec.name.as_str() == actor)
+        });
+        // An actor that is not there has no events; the node itself has those of nobody.
+        let wanted = slot.map_or(Some(None), |slot| slot.map(|(slot, _)| Some(slot)));
+        let kept = self.witness.kept.iter().flatten();
+        kept.filter(move |kept| Some(kept.node) == number && Some(kept.actor) == wanted)
+            .map(|kept| (Duration::from_nanos(kept.at), &kept.event))
+    }
+
+    /// Every node, in the order in which they were added.
+    pub fn units(&self) -> impl Iterator<Item = UnitState> {
+        self.nodes.iter().zip(0..).map(|(node, number)| UnitState {
+            unit: node.spec.unit.clone(),
+            up: node.is_up(),
+            connected: self.world.is_connected(number),
+            health: node.process().map_or(Health::Offline, Process::health),
+            restarts: node.restarts(),
+        })
+    }
+
+    fn node(&self, unit: &UnitId) -> Option<&Node> {
+        self.numbers.get(unit).and_then(|&number| self.nodes.get(index(number)))
+    }
+
+    fn running(&self, unit: &UnitId) -> Option<u32> {
+        self.numbers.get(unit).copied().filter(|&number| self.nodes[index(number)].is_up())
+    }
+
+    /// Adds a node that is down; `None` beyond the last number.
+    fn add(&mut self, spec: NodeSpec) -> Option<u32> {
+        let number = u32::try_from(self.nodes.len()).ok().filter(|&number| number < OUTSIDE)?;
+        let node = Node::new(spec, &self.entropy);
+        let unit = &node.spec.unit;
+        self.world.add(node.key);
+        self.witness.record(self.now, number, What::Node { unit: unit.as_str().into() });
+        self.witness.checker.add(unit.clone());
+        self.numbers.insert(unit.clone(), number);
+        self.nodes.push(node);
+        Some(number)
+    }
+
+    fn plan_node(&mut self, planned: &PlannedNode, spread: u64) {
+        let PlannedNode { unit, role, actors, .. } = planned.clone();
+        let spec = NodeSpec { unit, role, actors, clock: Clock::default() };
+        let Some(number) = self.add(spec) else { return };
+        let node = &mut self.nodes[index(number)];
+        node.draw_clock(planned.offset_max_ns, planned.drift_max_ppb);
+        let at = node.draw("start", 0, spread);
+        self.heap.push(at, node.key, Happening::Boot { node: number });
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrive { to, tag, epoch, message } => {
+                if self.world.admits(to, epoch) {
+                    self.at_node(to, |node, around| node.arrive(tag, message, around));
+                } else {
+                    self.witness.lost(self.now, to, message.subject.as_str());
+                }
+            }
+            Happening::Unanswered { to, epoch, reply } => {
+                if self.world.admits(to, epoch) {
+                    self.at_node(to, |node, around| node.unanswered(&reply, around));
+                }
+            }
+            Happening::Wake { node } => self.at_node(node, Node::wake),
+            Happening::Boot { node } => self.boot(node),
+            Happening::Noticed { node, turn } => {
+                if self.world.is_turn(node, turn) && self.world.is_connected(node) {
+                    self.at_node(node, Node::disconnect);
+                }
+            }
+            Happening::Reconnect { node, turn } => {
+                if self.world.is_turn(node, turn) && !self.world.is_connected(node) {
+                    self.at_node(node, Node::connect);
+                }
+            }
+            Happening::Strike { fault } => self.fault(fault, true),
+            Happening::Over { fault } => self.fault(fault, false),
+        }
+    }
+
+    fn boot(&mut self, node: u32) {
+        let catalog = self.catalog.clone();
+        self.at_node(node, |node, around| node.boot(&catalog, around))
+            .expect("the catalog knew every actor when the scenario was checked");
+    }
+
+    /// Lets a fault strike, or end.
+    fn fault(&mut self, number: u32, begins: bool) {
+        self.witness.fault(self.now, number, begins);
+        let Some(fault) = self.faults.get(index(number)).cloned() else { return };
+        match (fault.kind, begins) {
+            (Kind::Partition(nodes), true) => {
+                nodes.into_iter().for_each(|node| self.world.cut(self.now, node, &mut self.heap));
+            }
+            (Kind::Partition(nodes), false) => {
+                nodes.into_iter().for_each(|node| self.world.heal(self.now, node, &mut self.heap));
+            }
+            (Kind::Crash(nodes), true) => nodes.into_iter().for_each(|node| self.at_node(node, Node::crash)),
+            (Kind::Stop(nodes), true) => nodes.into_iter().for_each(|node| self.at_node(node, Node::stop)),
+            (Kind::Crash(nodes) | Kind::Stop(nodes), false) => nodes.into_iter().for_each(|node| self.boot(node)),
+            (Kind::Panic(actors), true) => {
+                for (node, slot) in actors {
+                    self.at_node(node, |node, around| node.panic(slot, around));
+                }
+            }
+            (Kind::Panic(_), false) => {}
+        }
+    }
+
+    fn at_node<R>(&mut self, number: u32, act: impl FnOnce(&mut Node, &mut Around<'_>) -> R) -> R {
+        let Self { world, heap, witness, .. } = self;
+        let mut around = Around { at: self.now, node: number, world, heap, witness };
+        act(&mut self.nodes[index(number)], &mut around)
+    }
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,333 @@
+//! The record of a run: what happened, in a canonical binary form, and its hash.
+//!
+//! A trace is the version byte followed by records, each with its length before it as four bytes,
+//! little-endian. Two runs are the same exactly when their traces are, byte for byte; the hash is
+//! XXH3 with 128 bits over all of it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use nunect_core::{Event, RequestError};
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+/// The version of the format; changes whenever a record does.
+pub const TRACE_VERSION: u8 = 1;
+
+/// Bytes that are collected before they are hashed and handed on.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// The longest record that [`records`] takes.
+pub const RECORD_MAX_BYTES: usize = 1 << 20;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record<'a> {
+    /// True time in nanoseconds since the run began.
+    pub at: u64,
+    /// The node that it happened to, as counted by [`What::Node`]; [`WORLD`] for what concerns all.
+    pub node: u32,
+    /// What it was.
+    #[serde(borrow)]
+    pub what: What<'a>,
+}
+
+/// The node of a record that concerns all nodes.
+pub const WORLD: u32 = u32::MAX;
+
+/// What may happen. An actor is its place in the node's configuration, a message its subject, its
+/// `X-Sequence` (0 without one), the length of its payload, and the low half of the payload's hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum What<'a> {
+    /// A run begins.
+    Run {
+        /// Its seed.
+        seed: u64,
+    },
+    /// A node belongs to the run; the first is node 0.
+    Node {
+        /// Its unit ID.
+        #[serde(borrow)]
+        unit: Cow<'a, str>,
+    },
+    /// A node is down.
+    Down {
+        /// How that came.
+        how: Down,
+    },
+    /// An actor takes a message.
+    Message {
+        /// Which actor.
+        actor: u32,
+        /// Where the message was sent to.
+        #[serde(borrow)]
+        subject: Cow<'a, str>,
+        /// Its number.
+        sequence: u64,
+        /// Bytes of its payload.
+        length: u32,
+        /// Of its payload.
+        hash: u64,
+    },
+    /// A message is lost on its way from or to this node, which is cut off or down.
+    Lost {
+        /// Where it was sent to.
+        #[serde(borrow)]
+        subject: Cow<'a, str>,
+    },
+    /// A deadline of an actor has come.
+    Timeout {
+        /// Which actor.
+        actor: u32,
+        /// What was due.
+        #[serde(borrow)]
+        why: Cow<'a, str>,
+    },
+    /// An actor learns the outcome of a request.
+    Reply {
+        /// Which actor.
+        actor: u32,
+        /// The number of the request within the life.
+        number: u64,
+        /// What went wrong, if anything did.
+        error: Option<RequestError>,
+        /// Bytes of the answer's payload.
+        length: u32,
+        /// Of the answer's payload.
+        hash: u64,
+    },
+    /// Something observable.
+    Event {
+        /// The actor it happened to; none when it was the node.
+        actor: Option<u32>,
+        /// What it was.
+        event: Cow<'a, Event>,
+    },
+    /// A fault of the scenario begins or ends.
+    Fault {
+        /// Its place in the scenario.
+        fault: u32,
+        /// Whether it begins.
+        begins: bool,
+    },
+}
+
+/// How a node came to be down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Down {
+    /// Like a process that was killed.
+    Crashed,
+    /// As asked.
+    Stopped,
+    /// Its supervisor gave up.
+    Escalated,
+}
+
+/// Identifies a run: equal for equal runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceHash(pub u128);
+
+/// As 32 hexadecimal digits.
+impl Serialize for TraceHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for TraceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Whoever wants the bytes of a trace.
+pub(crate) type Tap = Box<dyn FnMut(&[u8]) + Send>;
+
+/// Writes records down and hashes them.
+pub(crate) struct Recorder {
+    hasher: XxHash3_128,
+    block: Vec<u8>,
+    tap: Option<Tap>,
+    records: u64,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        let mut block = Vec::with_capacity(BLOCK_BYTES + 1024);
+        block.push(TRACE_VERSION);
+        Self { hasher: XxHash3_128::new(), block, tap: None, records: 0 }
+    }
+
+    /// Gives the bytes from here on to `tap`, too.
+    pub(crate) fn tap(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
+    pub(crate) fn write(&mut self, record: &Record<'_>) {
+        let start = self.block.len();
+        self.block.extend_from_slice(&[0; 4]);
+        bincode::serde::encode_into_std_write(record, &mut self.block, CODEC)
+            .expect("a record has no shape that the codec cannot write");
+        let length = u32::try_from(self.block.len() - start - 4).expect("a record is far below 4 GiB");
+        self.block[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        self.records += 1;
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush();
+        }
+    }
+
+    /// The hash of all records so far.
+    pub(crate) fn hash(&mut self) -> TraceHash {
+        self.flush();
+        TraceHash(self.hasher.finish_128())
+    }
+
+    pub(crate) const fn records(&self) -> u64 {
+        self.records
+    }
+
+    fn flush(&mut self) {
+        self.hasher.write(&self.block);
+        if let Some(tap) = &mut self.tap {
+            tap(&self.block);
+        }
+        self.block.clear();
+    }
+}
+
+const CODEC: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
+    bincode::config::standard().with_fixed_int_encoding();
+
+/// The length and hash of a payload, as records carry them.
+pub(crate) fn digest(payload: &[u8]) -> (u32, u64) {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    let hash = XxHash3_128::oneshot(payload) as u64;
+    (length, hash)
+}
+
+/// Why a trace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// It is empty, or of another version.
+    #[error("not a trace of version {TRACE_VERSION}")]
+    Version,
+    /// It ends within a record.
+    #[error("the trace ends within the record at byte {0}")]
+    Truncated(usize),
+    /// A record makes no sense.
+    #[error("the record at byte {at}")]
+    Record {
+        /// Where it begins.
+        at: usize,
+        /// What is wrong with it.
+        #[source]
+        error: bincode::error::DecodeError,
+    },
+}
+
+/// Reads a whole trace.
+///
+/// # Errors
+/// Each record may be malformed; reading ends there.
+pub fn records(trace: &[u8]) -> impl Iterator<Item = Result<Record<'_>, TraceError>> {
+    let mut at = 1;
+    let mut over = false;
+    std::iter::from_fn(move || {
+        if over || (trace.first() == Some(&TRACE_VERSION) && at == trace.len()) {
+            return None;
+        }
+        let record = record(trace, at);
+        over = record.is_err();
+        Some(record.map(|(record, next)| {
+            at = next;
+            record
+        }))
+    })
+}
+
+fn record(trace: &[u8], at: usize) -> Result<(Record<'_>, usize), TraceError> {
+    if trace.first() != Some(&TRACE_VERSION) {
+        return Err(TraceError::Version);
+    }
+    let truncated = || TraceError::Truncated(at);
+    let (length, rest) = trace.get(at..).and_then(|rest| rest.split_first_chunk::<4>()).ok_or_else(truncated)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let bytes = rest.get(..length).ok_or_else(truncated)?;
+    let codec = CODEC.with_limit::<RECORD_MAX_BYTES>();
+    let (record, _) = bincode::serde::borrow_decode_from_slice(bytes, codec)
+        .map_err(|error| TraceError::Record { at, error })?;
+    Ok((record, at + 4 + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    fn trace(written: &[Record<'_>]) -> (Vec<u8>, TraceHash) {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&bytes);
+        let mut recorder = Recorder::new();
+        recorder.tap(Box::new(move |block| sink.lock().expect("no poison").extend_from_slice(block)));
+        written.iter().for_each(|record| recorder.write(record));
+        let hash = recorder.hash();
+        let bytes = bytes.lock().expect("no poison").clone();
+        (bytes, hash)
+    }
+
+    fn some() -> Vec<Record<'static>> {
+        let event = Event::Custom { kind: "echo_lost".into(), fields: [("a".to_owned(), "b".to_owned())].into() };
+        vec![
+            Record { at: 0, node: WORLD, what: What::Run { seed: 7 } },
+            Record { at: 0, node: 0, what: What::Node { unit: "hub0".into() } },
+            Record {
+                at: 9,
+                node: 0,
+                what: What::Message { actor: 1, subject: "a.b".into(), sequence: 3, length: 2, hash: 5 },
+            },
+            Record {
+                at: 9,
+                node: 0,
+                what: What::Reply { actor: 1, number: 2, error: Some(RequestError::Timeout), length: 0, hash: 0 },
+            },
+            Record { at: 10, node: 0, what: What::Event { actor: Some(1), event: Cow::Owned(event) } },
+        ]
+    }
+
+    #[test]
+    fn a_trace_reads_back_as_it_was_written() {
+        let (bytes, _) = trace(&some());
+        let read: Vec<_> = records(&bytes).collect::<Result<_, _>>().expect("a trace of ours");
+        assert_eq!(read, some());
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_bytes_and_does_not_depend_on_blocks() {
+        let many: Vec<_> = (0..10_000).flat_map(|_| some()).collect();
+        let (bytes, hash) = trace(&many);
+        assert!(bytes.len() > 4 * BLOCK_BYTES);
+        assert_eq!(hash, TraceHash(XxHash3_128::oneshot(&bytes)));
+        assert_eq!(TraceHash(0xab).to_string(), "000000000000000000000000000000ab");
+    }
+
+    #[test]
+    fn what_is_no_trace_is_an_error_and_not_a_panic() {
+        let (bytes, _) = trace(&some());
+        let last = |bytes: &[u8]| records(bytes).last().expect("an error at least");
+        assert!(matches!(last(&[]), Err(TraceError::Version)));
+        assert!(matches!(last(&[0, 1, 2]), Err(TraceError::Version)));
+        for cut in 2..bytes.len() {
+            let read = records(&bytes[..cut]).take(20).collect::<Vec<_>>();
+            assert!(read.len() <= some().len());
+        }
+        assert!(matches!(last(&bytes[..bytes.len() - 1]), Err(TraceError::Truncated(_))));
+    }
+}

@@ -1,0 +1,74 @@
+//! Whoever sees what happens: the trace, the checkers, and tests that ask for events.
+
+use std::borrow::Cow;
+
+use nunect_core::{ActorName, Event};
+use serde::Serialize;
+
+use crate::checker::{Checker, Sighting};
+use crate::trace::{Record, Recorder, What};
+
+/// An event that was kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) at: u64,
+    pub(crate) node: u32,
+    pub(crate) actor: Option<u32>,
+    pub(crate) event: Event,
+}
+
+/// What a run has seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Steps of the run: what came off the event heap.
+    pub steps: u64,
+    /// Messages that actors took.
+    pub deliveries: u64,
+    /// Messages that were lost on their way.
+    pub lost: u64,
+    /// Requests whose outcome an actor learned.
+    pub replies: u64,
+    /// Deadlines of actors that came.
+    pub timeouts: u64,
+    /// Events that actors and nodes emitted.
+    pub events: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Witness {
+    pub(crate) recorder: Recorder,
+    pub(crate) checker: Checker,
+    pub(crate) kept: Option<Vec<Kept>>,
+    pub(crate) counters: Counters,
+}
+
+
+impl Witness {
+    pub(crate) fn new(checker: Checker) -> Self {
+        Self { recorder: Recorder::new(), checker, kept: None, counters: Counters::default() }
+    }
+
+    pub(crate) fn record(&mut self, at: u64, node: u32, what: What<'_>) {
+        self.recorder.write(&Record { at, node, what });
+    }
+
+    pub(crate) fn event(&mut self, at: u64, node: u32, actor: Option<(u32, &ActorName)>, event: Event) {
+        self.counters.events += 1;
+        let (slot, name) = actor.unzip();
+        self.record(at, node, What::Event { actor: slot, event: Cow::Borrowed(&event) });
+        self.checker.event(&Sighting { at, node, actor: name, event: &event });
+        if let Some(kept) = &mut self.kept {
+            kept.push(Kept { at, node, actor: slot, event });
+        }
+    }
+
+    pub(crate) fn lost(&mut self, at: u64, node: u32, subject: &str) {
+        self.counters.lost += 1;
+        self.record(at, node, What::Lost { subject: subject.into() });
+    }
+
+    pub(crate) fn fault(&mut self, at: u64, fault: u32, begins: bool) {
+        self.record(at, crate::trace::WORLD, What::Fault { fault, begins });
+        self.checker.fault(at, fault, begins);
+    }
+}

@@ -1,0 +1,3 @@
+//! What lies between the nodes.
+
+pub(crate) mod flat;
