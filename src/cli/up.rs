@@ -146,12 +146,12 @@ async fn bus(
 }
 
 async fn stop(node: Node, console: &Console, signals: [&mut tokio::signal::unix::Signal; 2]) -> End {
+    console.finish();
     let [interrupt, terminate] = signals;
     tokio::select! {
         end = node.stop() => end,
         // Whoever asks twice does not want to wait.
-        _ = interrupt.recv() => End::Stopped,
-        _ = terminate.recv() => {
+        _ = async { tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} } } => {
             console.complain("stopped at once, without last words");
             End::Stopped
         }

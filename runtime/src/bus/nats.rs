@@ -149,9 +149,13 @@ impl Watch {
             async_nats::Event::LameDuckMode
             | async_nats::Event::Draining
             | async_nats::Event::SlowConsumer(_)
-            | async_nats::Event::ServerError(_)
-            | async_nats::Event::ClientError(_) => {
+            | async_nats::Event::ServerError(_) => {
                 tracing::warn!(target: "nunect::bus", "{event}");
+                return;
+            }
+            // Every failed try to connect is one: that the bus is away was said already.
+            async_nats::Event::ClientError(_) => {
+                tracing::debug!(target: "nunect::bus", "{event}");
                 return;
             }
         };
