@@ -1,7 +1,7 @@
 //! Watches the heartbeats of all units and tells when one comes, goes, or does better or worse.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use garde::Validate;
@@ -15,9 +15,6 @@ use nunect_core::{
     Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Event, Fault, Health, Input, Message, Mono, Now,
     Sensor, SessionId, Subscription, UnitId,
 };
-
-/// A round trip between actors beyond this is DEGRADED (protocol, section 4).
-pub const RTT_APP_MAX: Duration = Duration::from_millis(300);
 
 /// A timeout that comes later than this says that the monitor itself stood still, and that the
 /// heartbeats it missed may wait in its mailbox: half a second is a hang by the host's own measure.
@@ -154,8 +151,7 @@ impl Monitor {
         }
         if self.units.len() >= self.units_max {
             if !std::mem::replace(&mut self.units_max_reported, true) {
-                let fields = BTreeMap::from([("units_max".to_owned(), self.units_max.to_string())]);
-                out.emit(Event::Custom { kind: "units_max_reached".into(), fields });
+                out.emit(Event::UnitsFull { units_max: self.units_max as u64 });
             }
             return None;
         }
@@ -282,7 +278,7 @@ impl Unit {
 /// How a unit does, and why: what it says itself, or what its round trip and its clock show
 /// (protocol, section 4).
 fn verdict(heartbeat: &Heartbeat, clock_lost: bool) -> (Health, Cow<'static, str>) {
-    let slow = heartbeat.rtt_app_us.filter(|&micros| u128::from(micros) > RTT_APP_MAX.as_micros());
+    let slow = heartbeat.rtt_app_us.filter(|&micros| u128::from(micros) > heartbeat::RTT_APP_MAX.as_micros());
     match (heartbeat.status, slow) {
         (Health::Ok, Some(micros)) => (Health::Degraded, format!("app RTT {} ms", micros.div_ceil(1_000)).into()),
         (Health::Ok, None) if clock_lost => (Health::Degraded, "clock lost its source".into()),

@@ -144,6 +144,11 @@ pub enum Event {
         /// Why: it said so, or nothing was heard of it.
         reason: Cow<'static, str>,
     },
+    /// As many units are tracked as may be; further ones are ignored. Reported once.
+    UnitsFull {
+        /// The bound.
+        units_max: u64,
+    },
 
     /// An event of an actor that is not ours.
     Custom {
@@ -189,12 +194,13 @@ impl Event {
             Self::UnitOnline { .. } => "unit_online",
             Self::UnitHealth { .. } => "unit_health",
             Self::UnitOffline { .. } => "unit_offline",
+            Self::UnitsFull { .. } => "units_full",
             Self::Custom { kind, .. } => kind,
         }
     }
 
     /// Every name but those of custom events.
-    pub const NAMES: [&str; 19] = [
+    pub const NAMES: [&str; 20] = [
         "node_started",
         "node_stopping",
         "node_health",
@@ -214,6 +220,7 @@ impl Event {
         "unit_online",
         "unit_health",
         "unit_offline",
+        "units_full",
     ];
 
     /// How urgent it is.
@@ -241,6 +248,7 @@ impl Event {
             | Self::MailboxOverflow { .. }
             | Self::PublishRefused { .. }
             | Self::Malformed { .. }
+            | Self::UnitsFull { .. }
             | Self::UnitOffline { .. } => Severity::Warn,
             Self::Escalated { .. } => Severity::Error,
         }
@@ -269,6 +277,7 @@ impl Event {
             | Self::MailboxOverflow { .. }
             | Self::PublishRefused { .. }
             | Self::Malformed { .. }
+            | Self::UnitsFull { .. }
             | Self::Custom { .. } => None,
         }
     }
@@ -310,6 +319,7 @@ impl std::fmt::Display for Event {
             Self::UnitOnline { unit, restarted: true, .. } => write!(f, "{unit} is back in a new session"),
             Self::UnitOnline { unit, .. } => write!(f, "{unit} is online"),
             Self::UnitHealth { unit, from, to, reason } => write!(f, "{unit} {from} → {to}: {reason}"),
+            Self::UnitsFull { units_max } => write!(f, "{units_max} units are tracked; further ones are ignored"),
             Self::UnitOffline { unit, reason } => write!(f, "{unit} is OFFLINE: {reason}"),
             Self::Custom { kind, fields } => {
                 f.write_str(kind)?;

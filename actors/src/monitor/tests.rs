@@ -130,7 +130,7 @@ fn units_beyond_the_bound_are_not_tracked_which_is_told_once() {
     monitor.send(alpha.beat_as(Health::Degraded));
     let told = monitor.events();
     assert_eq!(told[0], alpha.online(false));
-    assert_eq!(told[1].to_string(), "units_max_reached units_max=1");
+    assert_eq!(told[1], Event::UnitsFull { units_max: 1 });
     assert_eq!(told[2..], [alpha.health(Health::Ok, Health::Degraded, "as the unit reports")]);
 }
 

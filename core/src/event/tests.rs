@@ -42,6 +42,7 @@ fn one_of_each() -> Vec<(Event, &'static str)> {
             "alpha OK → CRITICAL: because",
         ),
         (Event::UnitOffline { unit: unit(), reason: "because".into() }, "alpha is OFFLINE: because"),
+        (Event::UnitsFull { units_max: 7 }, "7 units are tracked; further ones are ignored"),
     ]
 }
 

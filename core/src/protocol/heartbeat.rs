@@ -19,6 +19,9 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// The longest interval that may be configured.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
+/// A unit whose round trip between actors is longer counts as DEGRADED (protocol, section 4).
+pub const RTT_APP_MAX: Duration = Duration::from_millis(300);
+
 const PREFIX: &str = "ops.heartbeat";
 const FORM: &str = "ops.heartbeat.{unit}";
 
