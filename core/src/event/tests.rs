@@ -141,6 +141,7 @@ fn losses_and_crashes_warn_and_giving_up_is_an_error() {
         "publish_refused",
         "malformed",
         "unit_offline",
+        "units_full",
     ];
     assert_eq!(of(Severity::Warn), warnings);
 }
