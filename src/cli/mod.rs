@@ -4,6 +4,7 @@ mod config;
 mod console;
 mod logging;
 mod problem;
+mod sim;
 mod up;
 
 use std::process::ExitCode;
@@ -38,6 +39,9 @@ struct Arguments {
 enum Command {
     /// Run a node until it is told to stop.
     Up(up::Arguments),
+    /// Run nodes in the simulator.
+    #[command(subcommand)]
+    Sim(sim::Command),
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -49,6 +53,7 @@ pub(crate) fn main(catalog: &Catalog) -> ExitCode {
     let console = Console::new(arguments.json);
     let code = match arguments.command {
         Command::Up(arguments) => up::run(&arguments, catalog, &console),
+        Command::Sim(command) => sim::run(&command, catalog, &console),
         Command::Config(command) => config::run(&command, catalog, &console),
     };
     ExitCode::from(code)

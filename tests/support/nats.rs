@@ -1,0 +1,132 @@
+//! A real nats-server on a free loopback port, stopped by its process when it is dropped.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it says its first words.
+const START: Duration = Duration::from_secs(15);
+/// Below the ports that systems give to outgoing connections: a client that tries again and again
+/// to reach a port of its own kind reaches itself one day.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A server of this test's own.
+pub struct NatsServer {
+    child: Option<Child>,
+    port: u16,
+}
+
+/// The binary that `tools/test` fetched; a missing one fails the test.
+pub fn binary() -> PathBuf {
+    std::env::var_os("NUNECT_NATS_SERVER")
+        .map(PathBuf::from)
+        .expect("NUNECT_NATS_SERVER names no nats-server: run the tests by `bash tools/test`, which fetches one")
+}
+
+/// Sends a signal to a process that this test started: `TERM`, `INT`, `STOP`, `CONT`.
+pub fn signal(process: u32, name: &str) {
+    // The shell's own `kill`, since not every machine has one beside it.
+    let status = Command::new("sh").args(["-c", &format!("kill -s {name} {process}")]).status();
+    assert!(status.expect("a shell").success(), "SIG{name} reaches process {process}");
+}
+
+impl NatsServer {
+    /// A server on a port that was free a moment ago.
+    pub fn start() -> Self {
+        let mut server = Self::absent();
+        // Another test program may have taken the port meanwhile.
+        for _ in 0..5 {
+            if server.try_launch() {
+                return server;
+            }
+            server = Self::absent();
+        }
+        panic!("nats-server starts on none of five ports");
+    }
+
+    /// A server that is not there yet, on the port that it will have.
+    pub fn absent() -> Self {
+        Self { child: None, port: free_port() }
+    }
+
+    /// Starts it, again or at last, on the port it has.
+    pub fn launch(&mut self) {
+        assert!(self.try_launch(), "nats-server ends at once on port {}", self.port);
+    }
+
+    fn try_launch(&mut self) -> bool {
+        let mut command = Command::new(binary());
+        command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = self.child.insert(child.expect("nats-server starts"));
+        let deadline = Instant::now() + START;
+        while !answers(self.port) {
+            if child.try_wait().expect("a child").is_some() {
+                self.child = None;
+                return false;
+            }
+            assert!(Instant::now() < deadline, "nats-server does not answer on port {}", self.port);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
+    /// Ends it as a power cut would: SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the server can be killed");
+            child.wait().expect("the server is gone");
+        }
+    }
+
+    /// Lets it stand still, with its connections open: SIGSTOP.
+    pub fn pause(&self) {
+        signal(self.child.as_ref().expect("a server").id(), "STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal(self.child.as_ref().expect("a server").id(), "CONT");
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Whether somebody speaks NATS on `port`.
+fn answers(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let limit = Some(Duration::from_secs(1));
+    let mut line = String::new();
+    stream.set_read_timeout(limit).is_ok()
+        && stream.write_all(b"PING\r\n").is_ok()
+        && BufReader::new(stream).read_line(&mut line).is_ok()
+        && line.starts_with("INFO ")
+}
+
+/// A port on which nobody listens, and that no other test of this program gets.
+fn free_port() -> u16 {
+    static DRAWN: AtomicU16 = AtomicU16::new(0);
+    let ports = PORTS.end - PORTS.start;
+    // Test programs begin far from each other.
+    let first = u16::try_from(std::process::id().wrapping_mul(7_919) % u32::from(ports)).expect("less than `ports`");
+    for _ in 0..ports {
+        let port = PORTS.start + (first + DRAWN.fetch_add(1, Ordering::Relaxed) % ports) % ports;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port from {PORTS:?} is free");
+}
