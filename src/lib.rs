@@ -33,3 +33,8 @@ pub use nunect_actors as actors;
 pub use nunect_runtime as runtime;
 pub use nunect_simulations as simulations;
 pub use nunect_supervisor as supervisor;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

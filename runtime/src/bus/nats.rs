@@ -145,7 +145,14 @@ impl Watch {
                 *lock(connected_at) = Some(Instant::now());
                 BusEvent::Connected
             }
-            async_nats::Event::Disconnected | async_nats::Event::Closed => BusEvent::Disconnected,
+            async_nats::Event::Disconnected => BusEvent::Disconnected,
+            async_nats::Event::Closed => {
+                tracing::error!(
+                    target: "nunect::bus",
+                    "no further try to reconnect: max_reconnects is reached; start the node again when the server is back"
+                );
+                BusEvent::Disconnected
+            }
             async_nats::Event::LameDuckMode
             | async_nats::Event::Draining
             | async_nats::Event::SlowConsumer(_)
