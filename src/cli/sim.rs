@@ -107,28 +107,30 @@ fn tell(scenario: &Scenario, outcome: &Outcome, wall: Duration, console: &Consol
     console.line("");
     for verdict in &outcome.expectations {
         let (mark, words) = match &verdict.judgement {
-            Judgement::Met { tests } => {
-                (console.paint(Tone::Good, "met    "), format!("looked at {}", count(*tests, "time")))
-            }
+            Judgement::Met { tests: 0 | 1 } => (console.paint(Tone::Good, "met    "), String::new()),
+            Judgement::Met { tests } => (console.paint(Tone::Good, "met    "), format!("each of {tests} times")),
             Judgement::Untried { why } => (console.paint(Tone::Warn, "untried"), why.clone()),
             Judgement::Broken { at, why, times } => (
                 console.paint(Tone::Bad, "BROKEN "),
-                format!("{} at {:.3} s: {why}", count(*times, "time"), at.as_secs_f64()),
+                format!("{}, first at {:.3} s: {why}", count(*times, "time"), at.as_secs_f64()),
             ),
         };
         let line = console.paint(Tone::Dim, &format!("line {}", verdict.line));
-        console.line(&format!("  {mark}  {}  {line}\n           {}", verdict.name, console.paint(Tone::Dim, &words)));
+        console.line(&format!("  {mark}  {}  {line}", verdict.name));
+        if !words.is_empty() {
+            console.line(&console.paint(Tone::Dim, &format!("           {words}")));
+        }
     }
     if !outcome.expectations.is_empty() {
         console.line("");
     }
     let seen = outcome.counters;
     console.line(&format!(
-        "  {}, {}, {}, {} lost",
-        count(seen.deliveries, "delivery").replace("deliverys", "deliveries"),
-        count(seen.events, "event"),
+        "  {} delivered, {} lost, {}, {}",
+        count(seen.deliveries, "message"),
+        seen.lost,
         count(seen.replies, "answer"),
-        count(seen.lost, "message"),
+        count(seen.events, "event"),
     ));
     let down = outcome.units.iter().filter(|unit| !unit.up).count() as u64;
     let restarts = outcome.units.iter().map(|unit| u64::from(unit.restarts)).sum();
