@@ -19,6 +19,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Asks one peer for an echo once a second.
 struct Prober {
     request: Message,
@@ -108,7 +112,10 @@ fn main() {
     let counters = outcome.counters;
     assert_eq!(simulation.units().filter(|unit| unit.health != nunect_core::Health::Ok).count(), 0);
     let steps = (counters.steps - before.steps) as f64;
-    println!("{nodes} nodes, {seconds} simulated s in {wall:.2} s: {:.0} simulated s per wall s", seconds as f64 / wall);
+    println!(
+        "{nodes} nodes, {seconds} simulated s in {wall:.2} s: {:.0} simulated s per wall s",
+        seconds as f64 / wall
+    );
     println!("{:.2} M steps/s, {:.0} ns a step, {steps} steps", steps / wall / 1e6, wall / steps * 1e9);
     println!(
         "{} messages, {} replies, {} timeouts, {} events, {} records, hash {}",

@@ -23,8 +23,8 @@ pub(crate) struct Around<'a> {
 impl Around<'_> {
     /// Hands a message to the bus.
     pub(crate) fn publish(&mut self, message: Message) {
-        if let Err(lost) = self.world.publish(self.at, self.node, message, self.heap) {
-            self.witness.lost(self.at, self.node, lost.subject.as_str());
+        if let Some(lost) = self.world.publish(self.at, self.node, message, self.heap) {
+            self.witness.lost(self.at, self.node, lost.as_str());
         }
     }
 

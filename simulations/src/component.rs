@@ -330,13 +330,7 @@ impl Component {
         self.mailbox.as_mut()
     }
 
-    fn give(
-        &mut self,
-        now: Now,
-        input: Input<'_>,
-        office: &mut Office,
-        around: &mut Around<'_>,
-    ) -> Result<(), End> {
+    fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         let Some(cell) = &mut self.cell else { return Ok(()) };
         match cell.handle(now, input) {
             Ok(effects) => carry_out(self.slot, &self.spec, now, effects, office, around),

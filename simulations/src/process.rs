@@ -13,7 +13,7 @@ use nunect_core::{
     RequestId, Role, SessionId, StopReason, Subject, UnitId,
 };
 use nunect_supervisor::{
-    Action, ChildId, ChildSpec, ChildState, Event as Report, Exit, Generation, Spec, Strategy, Supervisor, TimerId,
+    Action, ChildId, ChildSpec, Event as Report, Exit, Generation, Spec, Strategy, Supervisor, TimerId,
 };
 
 use crate::around::Around;
@@ -40,9 +40,10 @@ pub(crate) struct Process {
     components: Vec<Component>,
     office: Office,
     health: NodeHealth,
-    host: ChaCha8Rng,
-    memory: u64,
+    host: HostSensor,
     work: VecDeque<Work>,
+    /// Its supervisor is about to end it.
+    gave_up: bool,
     over: Option<Down>,
 }
 
@@ -77,14 +78,14 @@ impl Process {
             unit: spec.unit.clone(),
             role: spec.role,
             session,
-            memory: between(entropy.stream("memory", 0).next_u64(), 20, 70),
-            host: entropy.stream("host", 0),
+            host: HostSensor::new(&entropy),
             entropy,
             started: now,
             timers: Vec::new(),
             components,
             health: NodeHealth::default(),
             work: VecDeque::new(),
+            gave_up: false,
             over: None,
         })
     }
@@ -93,6 +94,7 @@ impl Process {
     pub(crate) fn start(&mut self, now: Now, around: &mut Around<'_>) {
         around.emit(None, Event::NodeStarted { session: self.session.clone() });
         if around.world.is_cut(around.node) {
+            around.emit(None, Event::BusDisconnected);
             self.set_health(Cause::BusAway, true, around);
         } else {
             self.connect(now, around);
@@ -167,10 +169,10 @@ impl Process {
         for component in &self.components {
             component.subscribe(around);
         }
-        around.emit(None, Event::BusConnected);
         for message in self.office.outbox.connected(now) {
             around.publish(message);
         }
+        around.emit(None, Event::BusConnected);
         self.set_health(Cause::BusAway, false, around);
         self.work.push_back(Work::TellBus(BusEvent::Connected));
         self.settle(now, around);
@@ -181,8 +183,9 @@ impl Process {
         around.world.disconnect(around.node);
         self.office.outbox.disconnected();
         around.emit(None, Event::BusDisconnected);
-        self.set_health(Cause::BusAway, true, around);
+        // Whoever tells of a change of health must know that nobody can hear it.
         self.work.push_back(Work::TellBus(BusEvent::Disconnected));
+        self.set_health(Cause::BusAway, true, around);
         self.settle(now, around);
     }
 
@@ -202,18 +205,13 @@ impl Process {
 
     /// Tells the supervisor, and does what it says.
     fn report(&mut self, now: Now, report: Report, around: &mut Around<'_>) {
-        self.tell_supervisor(now, report, around);
+        self.tell_supervisor(now, report);
         self.settle(now, around);
     }
 
-    fn tell_supervisor(&mut self, now: Now, report: Report, around: &mut Around<'_>) {
+    fn tell_supervisor(&mut self, now: Now, report: Report) {
         let actions = self.supervisor.step(now.mono, report);
         self.work.extend(actions.into_iter().map(Work::Act));
-        for slot in 0..self.components.len() {
-            let waits = self.supervisor.state(child(slot)) == Some(ChildState::BackingOff);
-            let cause = Cause::ActorDown(self.components[slot].spec.name.clone());
-            self.set_health(cause, waits, around);
-        }
     }
 
     /// Does what is left to do, until nothing is.
@@ -252,6 +250,8 @@ impl Process {
         match action {
             Action::Start { child, generation } => self.begin(now, child, generation, around),
             Action::Stop { child, reason, .. } => {
+                // The root has no parent that would start the node again.
+                let reason = if self.gave_up { StopReason::NodeShutdown } else { reason };
                 let slot = index(child.0);
                 let component = &mut self.components[slot];
                 let end = component.stop(now, reason, &mut self.office, around);
@@ -262,8 +262,13 @@ impl Process {
             Action::Arm { timer, at } => self.timers.push((timer, at)),
             Action::Cancel(timer) => self.timers.retain(|&(other, _)| other != timer),
             Action::Emit { child, event } => {
+                self.gave_up |= matches!(event, Event::Escalated { .. });
+                let waits = matches!(event, Event::RestartScheduled { .. });
                 let actor = child.and_then(|child| self.components.get(index(child.0)));
                 around.emit(actor.map(|component| (component.slot, &component.spec.name)), event);
+                if let Some(name) = actor.filter(|_| waits).map(|component| component.spec.name.clone()) {
+                    self.set_health(Cause::ActorDown(name), true, around);
+                }
             }
             Action::Escalate { .. } => self.over = Some(Down::Escalated),
             Action::Stopped => self.over = Some(Down::Stopped),
@@ -273,7 +278,6 @@ impl Process {
     /// Begins a life of an actor.
     fn begin(&mut self, now: Now, child: ChildId, generation: Generation, around: &mut Around<'_>) {
         let slot = index(child.0);
-        let senses = self.senses();
         let component = &mut self.components[slot];
         let birth = Birth {
             unit: self.unit.clone(),
@@ -289,15 +293,16 @@ impl Process {
             let event =
                 Event::ActorCrashed { incarnation: birth.incarnation, reason: reason.clone(), on_message: false };
             around.emit(Some((component.slot, &component.spec.name)), event);
-            return self.tell_supervisor(now, Report::StartFailed { child, generation, reason }, around);
+            return self.tell_supervisor(now, Report::StartFailed { child, generation, reason });
         }
         let event = Event::ActorStarted { incarnation: birth.incarnation };
         around.emit(Some((component.slot, &component.spec.name)), event);
-        if let Err(end) = component.introduce(now, &senses, &mut self.office, around) {
-            return self.after(now, slot, Err(end), around);
-        }
-        self.tell_supervisor(now, Report::Started { child, generation }, around);
-        let end = self.components[slot].attach(now, &mut self.office, around);
+        self.set_health(Cause::ActorDown(birth.actor), false, around);
+        self.tell_supervisor(now, Report::Started { child, generation });
+        let component = &mut self.components[slot];
+        let senses = senses(&self.office, &self.health, &mut self.host);
+        let introduced = component.introduce(now, &senses, &mut self.office, around);
+        let end = introduced.and_then(|()| component.attach(now, &mut self.office, around));
         self.after(now, slot, end, around);
     }
 
@@ -310,7 +315,7 @@ impl Process {
             self.set_health(Cause::MailboxPaused(name), false, around);
         }
         if self.components[slot].wants_host(now) {
-            let report = self.host_report();
+            let report = self.host.measure();
             let end = self.components[slot].sense_host(now, report, &mut self.office, around);
             self.after(now, slot, end, around);
         }
@@ -366,11 +371,12 @@ impl Process {
                 Exit::Crash { reason, on_message }
             }
             End::Killed => {
-                around.emit(actor, Event::ActorStopped { incarnation, reason: "killed".to_owned() });
+                let reason = "killed".to_owned();
+                around.emit(actor, Event::ActorCrashed { incarnation, reason, on_message: false });
                 Exit::Killed
             }
         };
-        self.tell_supervisor(now, Report::Exited { child, generation, exit }, around);
+        self.tell_supervisor(now, Report::Exited { child, generation, exit });
     }
 
     /// Charges a crash to the mailbox that delivered the message.
@@ -402,20 +408,34 @@ impl Process {
             self.work.push_back(Work::TellHealth);
         }
     }
+}
 
-    fn senses(&mut self) -> Senses {
-        let connected = self.office.outbox.is_connected();
-        Senses {
-            host: self.host_report(),
-            bus: if connected { BusEvent::Connected } else { BusEvent::Disconnected },
-            node: NodeReport::Health(self.health.health()),
-        }
+/// What may be sensed at present.
+fn senses(office: &Office, health: &NodeHealth, host: &mut HostSensor) -> Senses {
+    let connected = office.outbox.is_connected();
+    Senses {
+        host: host.measure(),
+        bus: if connected { BusEvent::Connected } else { BusEvent::Disconnected },
+        node: NodeReport::Health(health.health()),
+    }
+}
+
+/// What a sensor of this node would measure: a memory that stays and a processor that varies, both
+/// in whole percent.
+#[derive(Debug)]
+struct HostSensor {
+    cpu: ChaCha8Rng,
+    memory: u64,
+}
+
+impl HostSensor {
+    fn new(entropy: &Entropy) -> Self {
+        let memory = between(entropy.stream("memory", 0).next_u64(), 20, 70);
+        Self { cpu: entropy.stream("cpu", 0), memory }
     }
 
-    /// What a sensor of this node would measure: a memory that stays and a processor that varies,
-    /// both in whole percent.
-    fn host_report(&mut self) -> HostReport {
-        let cpu = between(self.host.next_u64(), 1, 40);
+    fn measure(&mut self) -> HostReport {
+        let cpu = between(self.cpu.next_u64(), 1, 40);
         HostReport { cpu_percent: Some(cpu as f32), memory_percent: Some(self.memory as f32) }
     }
 }
@@ -423,9 +443,9 @@ impl Process {
 /// Why an actor was asked to stop, in words.
 const fn why(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::NodeShutdown => "node stops",
-        StopReason::Restart => "restarts with a sibling",
-        StopReason::Command => "asked to stop",
+        StopReason::NodeShutdown => "the node stops",
+        StopReason::Restart => "a sibling restarts",
+        StopReason::Command => "as commanded",
     }
 }
 

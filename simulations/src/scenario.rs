@@ -23,9 +23,9 @@ use serde_path_to_error::Segment;
 pub use error::{Place, Problem, ScenarioError, Source};
 pub(crate) use plan::{Plan, PlannedNode};
 
-use error::{Problems, did_you_mean};
+use error::{Problems, UNKNOWN_FIELD, did_you_mean};
 use file::ScenarioFile;
-use tree::Tree;
+use tree::{Part, Tree};
 
 /// A scenario that can be run once its actors are known.
 #[derive(Clone, Debug)]
@@ -36,14 +36,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Reads a scenario file. This is the one place of the crate that touches the file system.
+    /// Reads a scenario file.
     ///
     /// # Errors
     /// When it cannot be read, or says what cannot be run.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ScenarioError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ScenarioError::Unreadable { path: path.to_owned(), error })?;
+        let text = file::read(path).map_err(|error| ScenarioError::Unreadable { path: path.to_owned(), error })?;
         Self::parse(path, text)
     }
 
@@ -77,8 +76,10 @@ impl Scenario {
         let mut problems = Problems::new(Arc::clone(&self.source), self.tree.clone());
         for (prefix, actor) in &self.plan.actors {
             if let Err(ConfigError { key, reason }) = catalog.check(actor) {
-                let help = if key.ends_with(".kind") { did_you_mean(&actor.kind, catalog.kinds()) } else { String::new() };
-                problems.add(format!("{prefix}.{key}"), reason, help);
+                let help =
+                    if key.ends_with(".kind") { did_you_mean(&actor.kind, catalog.kinds()) } else { String::new() };
+                let part = if reason.starts_with(UNKNOWN_FIELD) { Part::Key } else { Part::Value };
+                problems.add_at(part, format!("{prefix}.{key}"), reason, help);
             }
         }
         problems.into_result().map(drop)
@@ -140,18 +141,26 @@ fn misread(problems: &mut Problems, error: serde_path_to_error::Error<serde_json
     let reason = error.into_inner().to_string();
     // The words are serde's own: `unknown field `x`, expected one of `a`, `b``.
     let quoted: Vec<&str> = reason.split('`').skip(1).step_by(2).collect();
-    let help = match quoted.split_first() {
-        Some((wrong, known)) if reason.starts_with("unknown field") || reason.starts_with("unknown variant") => {
-            join(&mut key, wrong);
-            did_you_mean(wrong, known.iter().copied())
+    let (part, help) = match quoted.split_first() {
+        Some((wrong, known)) if reason.starts_with(UNKNOWN_FIELD) => {
+            (Part::Key, did_you_mean(wrong, known.iter().copied()))
+        }
+        // A variant is a key when it has a value, and a value otherwise.
+        Some((wrong, known)) if reason.starts_with("unknown variant") => {
+            let entry = format!("{key}.{wrong}");
+            let part = if problems.has(&entry) { Part::Key } else { Part::Value };
+            if part == Part::Key {
+                key = entry;
+            }
+            (part, did_you_mean(wrong, known.iter().copied()))
         }
         Some((missing, _)) if reason.starts_with("missing field") => {
             join(&mut key, missing);
-            String::new()
+            (Part::Value, String::new())
         }
-        Some(_) | None => String::new(),
+        Some(_) | None => (Part::Value, String::new()),
     };
-    problems.add(key, reason, help);
+    problems.add_at(part, key, reason, help);
 }
 
 fn join(key: &mut String, name: &str) {

@@ -198,8 +198,8 @@ impl Simulation {
 
     /// Publishes a message as a client that is no node: it goes out as it is, without a stamp.
     pub fn publish(&mut self, message: Message) {
-        // The outside is never cut off, so nothing is lost.
-        drop(self.world.publish(self.now, OUTSIDE, message, &mut self.heap));
+        let lost = self.world.publish(self.now, OUTSIDE, message, &mut self.heap);
+        debug_assert!(lost.is_none(), "the outside is never cut off");
     }
 
     /// Lets the next thing happen, unless it lies after `limit` or the end of the scenario. Returns
@@ -274,7 +274,11 @@ impl Simulation {
 
     /// The events of one actor of one node, or of the node itself, in order and with their true
     /// times; those since [`keep_events`](Self::keep_events).
-    pub fn events(&self, unit: &UnitId, actor: Option<&str>) -> impl Iterator<Item = (Duration, &Event)> {
+    pub fn events<'a>(
+        &'a self,
+        unit: &UnitId,
+        actor: Option<&str>,
+    ) -> impl Iterator<Item = (Duration, &'a Event)> + use<'a> {
         let number = self.numbers.get(unit).copied();
         let actors = number.and_then(|number| self.nodes.get(index(number))).map(|node| &node.spec.actors);
         let slot = actor.map(|actor| {

@@ -261,8 +261,8 @@ fn record(trace: &[u8], at: usize) -> Result<(Record<'_>, usize), TraceError> {
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let bytes = rest.get(..length).ok_or_else(truncated)?;
     let codec = CODEC.with_limit::<RECORD_MAX_BYTES>();
-    let (record, _) = bincode::serde::borrow_decode_from_slice(bytes, codec)
-        .map_err(|error| TraceError::Record { at, error })?;
+    let (record, _) =
+        bincode::serde::borrow_decode_from_slice(bytes, codec).map_err(|error| TraceError::Record { at, error })?;
     Ok((record, at + 4 + length))
 }
 
@@ -321,7 +321,9 @@ mod tests {
     #[test]
     fn what_is_no_trace_is_an_error_and_not_a_panic() {
         let (bytes, _) = trace(&some());
-        let last = |bytes: &[u8]| records(bytes).last().expect("an error at least");
+        fn last(bytes: &[u8]) -> Result<Record<'_>, TraceError> {
+            records(bytes).last().expect("an error at least")
+        }
         assert!(matches!(last(&[]), Err(TraceError::Version)));
         assert!(matches!(last(&[0, 1, 2]), Err(TraceError::Version)));
         for cut in 2..bytes.len() {

@@ -42,7 +42,6 @@ pub(crate) struct Witness {
     pub(crate) counters: Counters,
 }
 
-
 impl Witness {
     pub(crate) fn new(checker: Checker) -> Self {
         Self { recorder: Recorder::new(), checker, kept: None, counters: Counters::default() }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::tree::Tree;
+use super::tree::{Part, Tree};
 
 /// A scenario file as it was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,6 +91,9 @@ fn lines(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// How serde words a key that should not be there.
+pub(crate) const UNKNOWN_FIELD: &str = "unknown field";
+
 /// Collects mistakes.
 #[derive(Debug)]
 pub(crate) struct Problems {
@@ -106,10 +109,18 @@ impl Problems {
 
     /// Notes that what stands at `key` cannot be used.
     pub(crate) fn add(&mut self, key: impl Into<String>, reason: impl Into<String>, help: impl Into<String>) {
-        let key = key.into();
-        let place = self.tree.locate(&key);
-        let source = Arc::clone(&self.source);
-        self.found.push(Problem { source, place, key, reason: reason.into(), help: help.into() });
+        self.add_at(Part::Value, key.into(), reason.into(), help.into());
+    }
+
+    /// Notes that the key itself, or its value, cannot be used.
+    pub(crate) fn add_at(&mut self, part: Part, key: String, reason: String, help: String) {
+        let place = self.tree.locate(&key, part);
+        self.found.push(Problem { source: Arc::clone(&self.source), place, key, reason, help });
+    }
+
+    /// Whether something stands at `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.tree.has(key)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -118,7 +129,7 @@ impl Problems {
 
     /// The line on which `key` stands.
     pub(crate) fn line(&self, key: &str) -> usize {
-        self.tree.locate(key).line
+        self.tree.locate(key, Part::Value).line
     }
 
     /// What was found.

@@ -52,7 +52,11 @@ impl Resolver<'_> {
             }
             _ => {
                 let help = "write `always: { without: EVENT }` or `within: 15s`, `after: …` and `see: EVENT`";
-                self.problems.add(key, "an expectation is either `always`, or `within` a time with what to `see`", help);
+                self.problems.add(
+                    key,
+                    "an expectation is either `always`, or `within` a time with what to `see`",
+                    help,
+                );
                 None
             }
         }
@@ -151,11 +155,8 @@ impl Resolver<'_> {
 
     fn filter(&mut self, key: &str, entry: &FilterEntry) -> Option<Filter> {
         let FilterEntry { event, nodes, actor, about } = entry;
-        let event_key = if nodes.is_none() && actor.is_none() && about.is_none() {
-            key.to_owned()
-        } else {
-            format!("{key}.event")
-        };
+        let event_key =
+            if nodes.is_none() && actor.is_none() && about.is_none() { key.to_owned() } else { format!("{key}.event") };
         let name = self.event(&event_key, event)?;
         let mut words = name.to_owned();
         if about.is_some() && !ABOUT.contains(&name) {

@@ -53,11 +53,13 @@ fn fault(key: &str, entry: &FaultEntry, plan: &Plan, problems: &mut Problems) ->
             let nodes = nodes(&key, &outage.nodes, plan, problems)?;
             (Kind::Stop(nodes), lasting(&key, outage, problems))
         }
-        (None, None, None, Some(panic)) => {
-            (Kind::Panic(actors(&format!("{key}.panic"), panic, plan, problems)?), None)
-        }
+        (None, None, None, Some(panic)) => (Kind::Panic(actors(&format!("{key}.panic"), panic, plan, problems)?), None),
         (_, _, _, _) => {
-            problems.add(key, "a fault is exactly one of partition, crash, stop and panic", "write each as its own fault");
+            problems.add(
+                key,
+                "a fault is exactly one of partition, crash, stop and panic",
+                "write each as its own fault",
+            );
             return None;
         }
     };

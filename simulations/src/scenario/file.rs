@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
 use nunect_core::{Period, Role};
@@ -13,6 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::world::flat::FlatConfig;
+
+/// Reads a file: the one place of the crate that touches the file system.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
+}
 
 /// A scenario: which nodes there are, what befalls them, and what is expected of them.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! A scenario with every name resolved.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nunect_core::time::nanos;
@@ -58,9 +59,11 @@ impl Plan {
         };
         plan.check_times(file, problems);
         plan.add_nodes(file, problems);
-        // What is wrong with the nodes would be reported again wherever they are named.
+        // What is wrong with nodes or faults would be reported again wherever they are named.
         if problems.is_empty() {
             plan.faults = faults::resolve(&file.faults, &plan, problems);
+        }
+        if problems.is_empty() {
             plan.expectations = expect::resolve(&file.expect, &file.faults, &plan, problems);
         }
         plan
@@ -74,8 +77,7 @@ impl Plan {
     fn check_times(&self, file: &ScenarioFile, problems: &mut Problems) {
         if self.duration == 0 || file.duration > YEAR {
             problems.add("duration", format!("{} is no time to simulate", file.duration), "write 1s to 1year");
-        }
-        if self.spread > self.duration {
+        } else if self.spread > self.duration {
             problems.add("boot.spread", "nodes would start after the end of the run", "make it shorter");
         }
         if self.world.delay.is_reversed() {
@@ -94,6 +96,7 @@ impl Plan {
         if file.nodes.is_empty() {
             problems.add("nodes", "a scenario needs at least one node", "write `- { prefix: n, count: 10 }`");
         }
+        let mut known = BTreeSet::new();
         let common = self.add_actors("actors", &file.actors, problems);
         for (number, group) in file.nodes.iter().enumerate() {
             let key = format!("nodes[{number}]");
@@ -102,10 +105,13 @@ impl Plan {
             let clocks = group.clocks.unwrap_or(file.clocks);
             check_clocks(&format!("{key}.clocks"), clocks, problems);
             for unit in names(&key, group, problems) {
+                if !known.insert(unit.clone()) {
+                    problems.add(key, format!("two nodes are called `{unit}`"), "rename one group");
+                    break;
+                }
                 self.add_node(&key, &unit, group.role, &actors, clocks, problems);
             }
         }
-        self.check_duplicates(problems);
     }
 
     fn add_node(
@@ -130,19 +136,6 @@ impl Plan {
             }
             Ok(_) => {}
             Err(error) => problems.add(key, error.to_string(), ""),
-        }
-    }
-
-    fn check_duplicates(&self, problems: &mut Problems) {
-        let mut units = self.units();
-        units.sort_unstable();
-        for pair in units.windows(2) {
-            if let [first, second] = pair
-                && first == second
-            {
-                problems.add("nodes", format!("two nodes are called `{first}`"), "give one group another prefix");
-                return;
-            }
         }
     }
 
@@ -181,7 +174,10 @@ fn names(key: &str, group: &Group, problems: &mut Problems) -> Vec<String> {
         (None, Some(prefix), Some(count @ 1..)) => {
             let width = count.to_string().len();
             let last = count.min(u32::try_from(NODES_MAX).unwrap_or(u32::MAX));
-            (0..=last).take(usize::try_from(count).unwrap_or(usize::MAX)).map(|n| format!("{prefix}{n:0width$}")).collect()
+            (0..=last)
+                .take(usize::try_from(count).unwrap_or(usize::MAX))
+                .map(|n| format!("{prefix}{n:0width$}"))
+                .collect()
         }
         (None, Some(_), Some(0)) => {
             problems.add(format!("{key}.count"), "a group without nodes", "leave the group out");

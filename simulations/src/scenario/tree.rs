@@ -23,6 +23,13 @@ enum Content {
     Map(Vec<(String, Place, Tree)>),
 }
 
+/// Which part of an entry is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Key,
+    Value,
+}
+
 impl Tree {
     /// Reads a text.
     ///
@@ -47,27 +54,42 @@ impl Tree {
         }
     }
 
+    /// Whether something stands at `path`.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.walk(path).2
+    }
+
     /// The place of what stands at `path`, such as `nodes[0].count`, or of the nearest to it that
-    /// there is. Of a map or a missing value its key is meant.
-    pub(crate) fn locate(&self, path: &str) -> Place {
+    /// there is. Of a map or a missing value the key is meant.
+    pub(crate) fn locate(&self, path: &str, part: Part) -> Place {
+        let (tree, key, _) = self.walk(path);
+        match (&tree.content, part, key) {
+            (Content::Map(_) | Content::Scalar(Value::Null), Part::Value, Some(key)) | (_, Part::Key, Some(key)) => {
+                key.clone()
+            }
+            (Content::Map(_) | Content::List(_) | Content::Scalar(_), _, _) => tree.place.clone(),
+        }
+    }
+
+    /// What stands at `path` or is the nearest to it, its key, and whether the whole path leads there.
+    fn walk(&self, path: &str) -> (&Self, Option<&Place>, bool) {
         let (mut tree, mut key) = (self, None);
         for step in path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty()) {
             let next = match &tree.content {
                 Content::Scalar(_) => None,
-                Content::List(items) => step.parse::<usize>().ok().and_then(|at| items.get(at)).map(|item| (None, item)),
+                Content::List(items) => {
+                    step.parse::<usize>().ok().and_then(|at| items.get(at)).map(|item| (None, item))
+                }
                 Content::Map(entries) => {
                     entries.iter().find(|(name, ..)| name == step).map(|(_, place, value)| (Some(place), value))
                 }
             };
             match next {
                 Some((place, value)) => (key, tree) = (place, value),
-                None => break,
+                None => return (tree, key, false),
             }
         }
-        match (&tree.content, key) {
-            (Content::Map(_) | Content::Scalar(Value::Null), Some(key)) => key.clone(),
-            (Content::Map(_) | Content::List(_) | Content::Scalar(_), _) => tree.place.clone(),
-        }
+        (tree, key, true)
     }
 }
 
@@ -75,7 +97,11 @@ fn place(location: Location) -> Place {
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let start = number(location.span().byte_offset().unwrap_or(0));
     let length = number(location.span().byte_len().unwrap_or(0));
-    Place { line: number(location.line()), column: number(location.column()), span: start..start.saturating_add(length) }
+    Place {
+        line: number(location.line()),
+        column: number(location.column()),
+        span: start..start.saturating_add(length),
+    }
 }
 
 impl<'de> Deserialize<'de> for Tree {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nunect_core::broker::{Broker, ClientId, Target};
 use nunect_core::table::Table;
 use nunect_core::time::nanos;
-use nunect_core::{Message, Pattern, Period};
+use nunect_core::{Message, Pattern, Period, Subject};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -132,18 +132,18 @@ impl Flat {
         port.connected && port.epoch == epoch && port.cuts == 0
     }
 
-    /// Takes a message from `from`. Gives it back when it is lost.
+    /// Takes a message from `from`. Gives back its subject when it is lost.
     pub(crate) fn publish(
         &mut self,
         now: u64,
         from: u32,
         message: Message,
         heap: &mut Heap<Happening>,
-    ) -> Result<(), Message> {
+    ) -> Option<Subject> {
         let Self { config, seed, broker, ports, outside, targets } = self;
         let sender = port_of(ports, outside, from);
         if !sender.connected || sender.cuts > 0 {
-            return Err(message);
+            return Some(message.subject);
         }
         let sender_key = sender.key;
         let instant = mix(*seed ^ now);
@@ -160,7 +160,7 @@ impl Flat {
                 let at = now.saturating_add(config.delay.draw(mix(instant ^ channel)));
                 heap.push(at, channel, Happening::Unanswered { to: from, epoch, reply: Box::new(reply) });
             }
-            return Ok(());
+            return None;
         };
         let mut send = |target: &Target, message: Message| {
             let to = target.client.0;
@@ -175,7 +175,7 @@ impl Flat {
             send(target, message.clone());
         }
         send(last, message);
-        Ok(())
+        None
     }
 
     /// Cuts `node` off from the server.

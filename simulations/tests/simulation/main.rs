@@ -1,0 +1,6 @@
+//! The simulator from outside: what it hosts, how its world behaves, and what its scenarios find.
+
+mod host;
+mod mesh;
+mod scenarios;
+mod support;
