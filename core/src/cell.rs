@@ -89,7 +89,6 @@ impl Cell {
         let Some(due) = self.deadline.filter(|deadline| deadline.at <= now.mono) else { return Ok(None) };
         self.run(now, Input::Timeout(due.why))?;
         if let Some(stuck) = self.deadline.filter(|deadline| deadline.at <= now.mono) {
-            self.effects.clear();
             let why = stuck.why;
             return Err(Crash {
                 reason: format!("deadline `{why}` is still in the past after its timeout"),
@@ -100,6 +99,7 @@ impl Cell {
     }
 
     fn run(&mut self, now: Now, input: Input<'_>) -> Result<(), Crash> {
+        // What is left here is of a handle that crashed, or that the host did not want.
         self.effects.clear();
         let Self { actor, effects, deadline, .. } = self;
         // The deadline is asked for here, once, since only an input can move it.
@@ -113,7 +113,6 @@ impl Cell {
             Ok(Err(fault)) => fault.to_string(),
             Err(panic) => panic,
         };
-        self.effects.clear();
         Err(Crash { reason, input: input.name() })
     }
 }

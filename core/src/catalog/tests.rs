@@ -168,6 +168,8 @@ fn an_option_of_another_type_names_its_key() {
     );
     let words = problem("far", json!({ "kind": "prober", "peers": [{}] }));
     assert_eq!(words, "far.peers[0]: missing field `unit`");
+    let error = (Entry::of::<Prober>().check)(&json!(5)).expect_err("no options at all");
+    assert_eq!(error, ConfigError::new("", "invalid type: integer `5`, expected struct Options"));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn read_alike(headers: &Headers) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn a_stamp_and_its_encoded_form_read_alike(stamp in arbitrary::stamp(), extras in extras()) {
+    fn a_stamp_and_its_encoded_form_read_alike(stamp in arbitrary::stamp(), extras in extras(), relayed in extras()) {
         let mut headers = Headers::default();
         for (name, value) in extras {
             headers.push(name, value);
@@ -34,6 +34,10 @@ proptest! {
         headers.complete(Arc::new(stamp), Now::default());
         read_alike(&headers)?;
         prop_assert_eq!(all_of(&Headers::from_raw(headers.encode())), all_of(&headers));
+        for (name, value) in relayed {
+            headers.push(name, value);
+        }
+        read_alike(&headers)?;
     }
 
     #[test]

@@ -92,6 +92,18 @@ fn logs_of_an_outage_arrive_in_order_and_beyond_the_bound_the_oldest_are_lost() 
 }
 
 #[test]
+fn an_outage_keeps_no_more_subjects_than_there_is_room_for() {
+    let mut outbox = outbox();
+    outbox.subjects_max = 2;
+    for subject in ["ops.metric.net.a", "ops.metric.net.b", "ops.metric.net.c", "ops.metric.net.a"] {
+        assert!(matches!(outbox.publish(at_millis(0), to(subject)), HandOver::Kept));
+    }
+    assert_eq!(outbox.counters(), Counters { kept: 3, dropped: 2, ..Counters::default() });
+    let kept: Vec<_> = outbox.connected(at_millis(0)).into_iter().map(|message| message.subject).collect();
+    assert_eq!(kept, [subject_of("ops.metric.net.a"), subject_of("ops.metric.net.b")]);
+}
+
+#[test]
 fn voice_requests_answers_and_dead_letters_do_not_outlive_an_outage() {
     let (mut outbox, mut requests) = (outbox(), requests());
     for subject in ["com.t.tetra.s.g.voice", "com.t.tetra.s.g.ptt"] {
