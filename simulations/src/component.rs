@@ -210,7 +210,7 @@ impl Component {
         if self.cell.as_ref().is_none_or(|cell| cell.incarnation() != id.incarnation) {
             return Ok(());
         }
-        let (length, hash) = result.map_or((0, 0), |answer| digest(&answer.payload()));
+        let (length, hash) = result.map_or((0, 0), digest);
         let (number, error) = (id.number, result.err());
         around.witness.counters.replies += 1;
         around.record(What::Reply { actor: self.slot, number, error, length, hash });
@@ -298,7 +298,7 @@ impl Component {
             let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
             let Some(delivery) = mailbox.take() else { return Ok(()) };
             let message = delivery.message();
-            let (length, hash) = digest(&message.payload());
+            let (length, hash) = digest(message);
             around.witness.counters.deliveries += 1;
             around.record(What::Message {
                 actor: self.slot,

@@ -38,6 +38,8 @@ pub(crate) struct Process {
     supervisor: Supervisor,
     timers: Vec<(TimerId, Mono)>,
     components: Vec<Component>,
+    /// When something of each component is next due: apart from them, since every step asks.
+    due: Vec<Mono>,
     office: Office,
     health: NodeHealth,
     host: HostSensor,
@@ -82,6 +84,7 @@ impl Process {
             entropy,
             started: now,
             timers: Vec::new(),
+            due: vec![Mono::MAX; components.len()],
             components,
             health: NodeHealth::default(),
             work: VecDeque::new(),
@@ -119,9 +122,8 @@ impl Process {
     /// When something of it is next due.
     pub(crate) fn next_due(&self) -> Mono {
         let timers = self.timers.iter().map(|&(_, at)| at);
-        let components = self.components.iter().map(Component::next_due);
         let requests = self.office.requests.deadline().map_or(Mono::MAX, |due| due.at);
-        timers.chain(components).fold(requests, Mono::min)
+        timers.chain(self.due.iter().copied()).fold(requests, Mono::min)
     }
 
     /// Does what is due.
@@ -135,8 +137,10 @@ impl Process {
             self.settle(now, around);
         }
         for slot in 0..self.components.len() {
-            self.wake_component(now, slot, around);
-            self.settle(now, around);
+            if self.due[slot] <= now.mono {
+                self.wake_component(now, slot, around);
+                self.settle(now, around);
+            }
         }
     }
 
@@ -198,7 +202,7 @@ impl Process {
     /// Makes an actor panic, at once and on no message.
     pub(crate) fn panic(&mut self, now: Now, slot: u32, around: &mut Around<'_>) {
         if self.components.get(index(slot)).is_some_and(Component::is_alive) {
-            self.end(now, index(slot), End::Crashed(INJECTED.to_owned(), None), around);
+            self.after(now, index(slot), Err(End::Crashed(INJECTED.to_owned(), None)), around);
             self.settle(now, around);
         }
     }
@@ -255,10 +259,9 @@ impl Process {
                 let slot = index(child.0);
                 let component = &mut self.components[slot];
                 let end = component.stop(now, reason, &mut self.office, around);
-                self.after(now, slot, end, around);
-                self.end(now, slot, End::Stopped(why(reason).to_owned()), around);
+                self.after(now, slot, end.and(Err(End::Stopped(why(reason).to_owned()))), around);
             }
-            Action::Kill { child, .. } => self.end(now, index(child.0), End::Killed, around),
+            Action::Kill { child, .. } => self.after(now, index(child.0), Err(End::Killed), around),
             Action::Arm { timer, at } => self.timers.push((timer, at)),
             Action::Cancel(timer) => self.timers.retain(|&(other, _)| other != timer),
             Action::Emit { child, event } => {
@@ -343,11 +346,12 @@ impl Process {
         }
     }
 
-    /// Ends a life when its last input ended it.
+    /// Ends a life when its last input ended it. Comes after whatever a component was given.
     fn after(&mut self, now: Now, slot: usize, end: Result<(), End>, around: &mut Around<'_>) {
         if let Err(end) = end {
             self.end(now, slot, end, around);
         }
+        self.due[slot] = self.components[slot].next_due();
     }
 
     /// Ends the present life of an actor, and tells the outside and the supervisor.

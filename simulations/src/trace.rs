@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use nunect_core::{Event, RequestError};
+use nunect_core::{Body, Event, Message, RequestError};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
@@ -172,7 +172,7 @@ impl Recorder {
     pub(crate) fn write(&mut self, record: &Record<'_>) {
         let start = self.block.len();
         self.block.extend_from_slice(&[0; 4]);
-        bincode::serde::encode_into_std_write(record, &mut self.block, CODEC)
+        bincode::serde::encode_into_writer(record, Block(&mut self.block), CODEC)
             .expect("a record has no shape that the codec cannot write");
         let length = u32::try_from(self.block.len() - start - 4).expect("a record is far below 4 GiB");
         self.block[start..start + 4].copy_from_slice(&length.to_le_bytes());
@@ -201,11 +201,29 @@ impl Recorder {
     }
 }
 
+/// Takes the bytes of the codec.
+struct Block<'a>(&'a mut Vec<u8>);
+
+impl bincode::enc::write::Writer for Block<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 const CODEC: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
     bincode::config::standard().with_fixed_int_encoding();
 
-/// The length and hash of a payload, as records carry them.
-pub(crate) fn digest(payload: &[u8]) -> (u32, u64) {
+/// The length and hash of a message's payload, as records carry them.
+pub(crate) fn digest(message: &Message) -> (u32, u64) {
+    match &message.body {
+        Body::Bytes(payload) => digest_bytes(payload),
+        Body::Heartbeat(_) => digest_bytes(&message.payload()),
+    }
+}
+
+fn digest_bytes(payload: &[u8]) -> (u32, u64) {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
     let hash = XxHash3_128::oneshot(payload) as u64;

@@ -68,23 +68,43 @@ struct Port {
     cuts: u32,
     /// Counts the times that it was cut off or healed.
     turn: u32,
-    /// When the latest message to each node arrives, so that none overtakes another.
-    arrivals: Table<u32, u64>,
+    /// When its latest message to each node arrives, so that none overtakes another; only those that
+    /// are still under way matter.
+    arrivals: Vec<(u32, u64)>,
+    /// The same for more than [`FEW`] nodes: telemetry goes to a handful, broadcasts to all.
+    more_arrivals: Table<u32, u64>,
     /// The latest of them all.
     last_arrival: u64,
 }
 
+/// As many as are found faster by looking at each than by hashing.
+const FEW: usize = 16;
+
 impl Port {
     fn new(key: u64) -> Self {
-        Self { key, connected: false, epoch: 0, cuts: 0, turn: 0, arrivals: Table::default(), last_arrival: 0 }
+        Self {
+            key,
+            connected: false,
+            epoch: 0,
+            cuts: 0,
+            turn: 0,
+            arrivals: Vec::new(),
+            more_arrivals: Table::default(),
+            last_arrival: 0,
+        }
     }
 
     /// When a message to `to` arrives that would do so at `earliest` if it could overtake.
     fn arrive(&mut self, now: u64, to: u32, earliest: u64) -> u64 {
         if self.last_arrival <= now {
             self.arrivals.clear();
+            self.more_arrivals.clear();
         }
-        let last = self.arrivals.entry(to).or_default();
+        let last = match self.arrivals.iter().position(|&(node, _)| node == to) {
+            Some(place) => &mut self.arrivals[place].1,
+            None if self.arrivals.len() < FEW => &mut self.arrivals.push_mut((to, earliest)).1,
+            None => self.more_arrivals.entry(to).or_default(),
+        };
         *last = earliest.max(*last);
         self.last_arrival = self.last_arrival.max(*last);
         *last
