@@ -17,7 +17,7 @@ use nunect_supervisor::{Backoff, ChildSpec, Intensity, Spec, Strategy, Superviso
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
 
-use crate::bus::{Bus, Inbound};
+use crate::bus::{Bus, BusError, Inbound};
 use crate::clock::Clock;
 use crate::component::{Component, Control};
 use crate::sensor::HostSensor;
@@ -35,6 +35,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 const BUS_GRACE: Duration = Duration::from_millis(1_500);
 /// How often the host is measured at most.
 const SENSE_MIN: Duration = Duration::from_millis(250);
+/// How long before the end of the first period the host is measured, a quarter of it at most: who
+/// asked for the period then tells the figure with its next message, and not with the one after.
+const SENSE_AHEAD: Duration = Duration::from_millis(250);
 
 /// What a node is to be.
 #[derive(Clone, Debug)]
@@ -92,7 +95,7 @@ pub enum StartError {
     Entropy(String),
     /// The node's own inbox could not be subscribed to.
     #[error("the bus did not take the node's first subscription")]
-    Bus(#[from] crate::bus::BusError),
+    Bus(#[from] BusError),
     /// The tree could not be spawned.
     #[error("the root supervisor did not start: {0}")]
     Spawn(String),
@@ -151,6 +154,8 @@ pub struct Status {
     pub restarts: u32,
     /// Messages handed to the bus.
     pub sent: u64,
+    /// Of these, messages that it did not take.
+    pub lost: u64,
 }
 
 /// A node that runs. Dropping it is like pulling the plug: nothing is said any more.
@@ -259,6 +264,7 @@ impl Node {
             bus: self.shared.bus.describe(),
             connected: outbox.is_connected(),
             sent: outbox.counters().sent,
+            lost: self.shared.lost.load(Ordering::Relaxed),
             health: lock(&self.shared.health).health(),
             uptime: self.shared.clock.mono().since(self.shared.started.mono),
             restarts: self.shared.restarts.load(Ordering::Relaxed),
@@ -306,7 +312,7 @@ impl Shared {
     }
 
     /// Subscribes to answers, and follows the bus from now on.
-    async fn connect(self: &Arc<Self>) -> Result<(), crate::bus::BusError> {
+    async fn connect(self: &Arc<Self>) -> Result<(), BusError> {
         let inbox = Subscription::from(lock(&self.requests).pattern());
         let node = Arc::downgrade(self);
         let sink = Arc::new(move |inbound| {
@@ -351,8 +357,19 @@ impl Shared {
                 self.emit(None, Event::BusDisconnected);
             }
         }
-        self.set_cause(Cause::BusAway, event == BusEvent::Disconnected);
-        self.tell(|| Control::Bus(event), |sensor| matches!(sensor, Sensor::Bus));
+        // Whoever tells of a change of health must know whether anybody can hear it: what is said to
+        // an absent bus is told when it is back, as if it were new.
+        let tell_bus = || self.tell(|| Control::Bus(event), |sensor| matches!(sensor, Sensor::Bus));
+        match event {
+            BusEvent::Connected => {
+                self.set_cause(Cause::BusAway, false);
+                tell_bus();
+            }
+            BusEvent::Disconnected => {
+                tell_bus();
+                self.set_cause(Cause::BusAway, true);
+            }
+        }
     }
 
     /// Gives an input to every actor that wants it.
@@ -465,10 +482,16 @@ impl Shared {
 
     fn hand_to_bus(&self, now: Now, message: Message) {
         let subject = message.subject.clone();
-        if let Err(error) = self.bus.publish(now, message) {
-            // One event for the first of a kind is enough: thousands may follow in a second.
-            if self.lost.fetch_add(1, Ordering::Relaxed).is_power_of_two() || error != crate::bus::BusError::Closed {
-                self.emit(None, Event::PublishRefused { subject, reason: error.to_string().into() });
+        match self.bus.publish(now, message) {
+            // A bus that is closed for good is the end of the node, and no loss to tell of.
+            Ok(()) | Err(BusError::Closed) => {}
+            Err(error @ (BusError::Timeout(_) | BusError::Full(_) | BusError::Refused(_))) => {
+                let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+                // Thousands may follow in a second: every doubling is told.
+                if lost.is_power_of_two() {
+                    let reason = format!("{error}; {lost} lost so far").into();
+                    self.emit(None, Event::PublishRefused { subject, reason });
+                }
             }
         }
     }
@@ -579,13 +602,16 @@ async fn responding(node: Arc<Shared>, mut waiting: mpsc::Receiver<Message>) {
 }
 
 async fn sensing(node: Arc<Shared>, mut every: watch::Receiver<Option<Duration>>) {
+    let mut ahead = SENSE_AHEAD;
     loop {
         let period = *every.borrow_and_update();
-        let changed = match period {
+        let wait = period.map(|period| period.saturating_sub(ahead.min(period / 4)).max(SENSE_MIN));
+        let changed = match wait {
             None => every.changed().await.is_ok(),
-            Some(period) => match tokio::time::timeout(period, every.changed()).await {
+            Some(wait) => match tokio::time::timeout(wait, every.changed()).await {
                 Ok(changed) => changed.is_ok(),
                 Err(_) => {
+                    ahead = Duration::ZERO;
                     let mut sensor = lock(&node.sensor);
                     let report = sensor.0.sample();
                     sensor.1 = report;

@@ -77,6 +77,14 @@ pub(super) fn run(arguments: &Arguments, catalog: &Catalog, console: &Console) -
 }
 
 async fn live(profile: Profile, catalog: &Catalog, clock: Clock, console: &Console) -> u8 {
+    // Before anything starts: a node that is told to stop while it does so stops in order, too.
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        console.complain(
+            "the system lets nobody wait for signals; the node cannot be stopped in order and does not start",
+        );
+        return exit::ESCALATED;
+    };
     let seen = Seen::default();
     let node = match start(profile, catalog, clock, observer(&seen)).await {
         Ok(node) => node,
@@ -85,13 +93,6 @@ async fn live(profile: Profile, catalog: &Catalog, clock: Clock, console: &Conso
             console.complain(&problem::chain(error.as_ref()));
             return exit::CONFIGURATION;
         }
-    };
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        console.complain(
-            "the system lets nobody wait for signals; the node cannot be stopped in order and does not start",
-        );
-        return exit::ESCALATED;
     };
     let mut redraw = tokio::time::interval(STATUS_EVERY);
     let end = loop {
@@ -195,7 +196,10 @@ fn status_line(console: &Console, status: &Status, seen: &Seen) -> String {
         format!("up {}", clock_face(status.uptime)),
         units,
         count(u64::from(status.restarts), "restart"),
-        format!("{} sent", count(status.sent, "message")),
+        match status.lost {
+            0 => format!("{} sent", count(status.sent, "message")),
+            lost => format!("{} sent, {lost} lost", count(status.sent - lost, "message")),
+        },
     ];
     let head = console.paint(tone, &format!("● {}", status.health));
     let unit = console.paint(Tone::Bold, status.unit.as_str());

@@ -15,7 +15,7 @@ const NATS_URL: &str = "NATS_URL";
 
 /// Variables of this project that are no configuration of a node: the filter of the console's
 /// log, and what tests and tools use.
-const OTHERS: [&str; 4] = ["NUNECT_LOG", "NUNECT_NATS_SERVER", "NUNECT_PYTHONPATH", "NUNECT_CACHE"];
+const OTHERS: [&str; 5] = ["NUNECT_LOG", "NUNECT_NATS_SERVER", "NUNECT_PYTHON", "NUNECT_PYTHONPATH", "NUNECT_CACHE"];
 
 /// The environment of this process. Bytes that are no UTF-8 become U+FFFD, which no value takes.
 #[must_use]
