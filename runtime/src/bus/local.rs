@@ -1,5 +1,6 @@
 //! The bus within one process: the embedded default of `nunect up`, and the fastest arm of tests.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,13 +21,15 @@ struct State {
     broker: Broker,
     clients: u32,
     sinks: Vec<Option<(ClientId, Sink)>>,
-    turn: usize,
+    /// The state of a linear congruential generator.
+    draw: u64,
     targets: Vec<Target>,
 }
 
 /// One node's connection to a [`LocalBus`].
 pub struct LocalClient {
     id: ClientId,
+    closed: AtomicBool,
     state: Arc<Mutex<State>>,
 }
 
@@ -42,19 +45,20 @@ impl LocalBus {
     pub fn client(&self) -> LocalClient {
         let mut state = lock(&self.state);
         state.clients += 1;
-        LocalClient { id: ClientId(state.clients), state: Arc::clone(&self.state) }
+        LocalClient { id: ClientId(state.clients), closed: AtomicBool::new(false), state: Arc::clone(&self.state) }
     }
 }
 
 impl State {
     fn publish(&mut self, now: Now, mut message: Message) {
         message.received = now;
-        let Self { broker, targets, turn, .. } = self;
+        let Self { broker, targets, draw, .. } = self;
         targets.clear();
         let pick = |members| {
-            // Members take turns: as fair as drawing, and cheaper.
-            *turn = turn.wrapping_add(1);
-            *turn % members
+            // Drawn, since several groups may share a message: where all take turns by one count,
+            // a member's turn may never come. Knuth's constants; the high bits are the good ones.
+            *draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (*draw >> 33) as usize % members
         };
         let reached = broker.route(&message.subject, pick, |target| targets.push(target));
         if reached == 0 {
@@ -95,12 +99,19 @@ impl Bus for LocalClient {
     }
 
     fn publish(&self, now: Now, message: Message) -> Result<(), BusError> {
-        lock(&self.state).publish(now, message);
+        let mut state = lock(&self.state);
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(BusError::Closed);
+        }
+        state.publish(now, message);
         Ok(())
     }
 
     fn subscribe<'a>(&'a self, subscription: &'a Subscription, sink: Sink) -> Pending<'a, Result<(), BusError>> {
         let mut state = lock(&self.state);
+        if self.closed.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(Err(BusError::Closed)));
+        }
         let State { broker, sinks, .. } = &mut *state;
         let free = sinks.iter().position(Option::is_none).unwrap_or_else(|| {
             sinks.push(None);
@@ -130,6 +141,7 @@ impl Bus for LocalClient {
 
     fn abandon(&self) {
         let mut state = lock(&self.state);
+        self.closed.store(true, Ordering::Relaxed);
         state.broker.disconnect(self.id);
         let dropped: Vec<_> = state
             .sinks
@@ -148,3 +160,6 @@ impl Drop for LocalClient {
         self.abandon();
     }
 }
+
+#[cfg(test)]
+mod tests;

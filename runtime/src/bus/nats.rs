@@ -58,6 +58,7 @@ pub struct NatsBus {
     watch: Arc<Watch>,
     spill: Arc<Spill>,
     tasks: Mutex<Vec<AbortHandle>>,
+    closed: AtomicBool,
 }
 
 /// Whether it is connected, and who wants to know.
@@ -123,6 +124,7 @@ impl NatsBus {
             watch,
             spill: Arc::default(),
             tasks: Mutex::default(),
+            closed: AtomicBool::new(false),
         };
         let drain = drain_spill(bus.client.clone(), Arc::clone(&bus.spill));
         bus.spawn(drain);
@@ -145,13 +147,13 @@ impl Watch {
                 *lock(connected_at) = Some(Instant::now());
                 BusEvent::Connected
             }
-            async_nats::Event::Disconnected => BusEvent::Disconnected,
-            async_nats::Event::Closed => {
+            async_nats::Event::Disconnected | async_nats::Event::Closed => BusEvent::Disconnected,
+            async_nats::Event::ClientError(async_nats::ClientError::MaxReconnects) => {
                 tracing::error!(
                     target: "nunect::bus",
                     "no further try to reconnect: max_reconnects is reached; start the node again when the server is back"
                 );
-                BusEvent::Disconnected
+                return;
             }
             async_nats::Event::LameDuckMode
             | async_nats::Event::Draining
@@ -180,22 +182,28 @@ impl Watch {
 struct Backoff {
     cap: Duration,
     random: ChaCha8Rng,
+    /// Failed tries before the present one.
+    failed: usize,
+    /// Of these, the ones before the last connection, which was lost too soon to be a success.
+    before: usize,
 }
 
 impl Backoff {
     fn new(cap: Duration, random: ChaCha8Rng) -> Self {
-        Self { cap: cap.max(RECONNECT_FLOOR), random }
+        Self { cap: cap.max(RECONNECT_FLOOR), random, failed: 0, before: 0 }
     }
 
     /// The wait before try number `attempts` (from 1); `connected` is when the connection began that
     /// was just lost, if this is the first try after it.
     fn delay(&mut self, attempts: usize, connected: Option<Instant>) -> Duration {
-        let short_lived = connected.is_some_and(|at| at.elapsed() < CONNECTION_PROVEN);
-        let failed = attempts.saturating_sub(1) + usize::from(short_lived);
-        if failed == 0 {
+        if let Some(at) = connected {
+            self.before = if at.elapsed() < CONNECTION_PROVEN { self.failed + 1 } else { 0 };
+        }
+        self.failed = self.before.saturating_add(attempts.saturating_sub(1));
+        if self.failed == 0 {
             return Duration::ZERO;
         }
-        let doublings = u32::try_from(failed - 1).unwrap_or(u32::MAX).min(16);
+        let doublings = u32::try_from(self.failed - 1).unwrap_or(u32::MAX).min(16);
         let wait = RECONNECT_FLOOR.saturating_mul(1 << doublings).min(self.cap);
         // Up to a quarter more, so that the units of a mesh do not come back in one instant.
         wait + wait.mul_f64(0.25 * f64::from(self.random.next_u32()) / f64::from(u32::MAX))
@@ -324,6 +332,9 @@ impl Bus for NatsBus {
     }
 
     fn publish(&self, _: Now, message: Message) -> Result<(), BusError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(BusError::Closed);
+        }
         let mut spill = lock(&self.spill.queue);
         if spill.is_empty()
             && let Some(result) = try_send(&self.client, &message)
@@ -340,6 +351,9 @@ impl Bus for NatsBus {
 
     fn subscribe<'a>(&'a self, subscription: &'a Subscription, sink: Sink) -> Pending<'a, Result<(), BusError>> {
         Box::pin(async move {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(BusError::Closed);
+            }
             let pattern = subscription.pattern.as_str().to_owned();
             let subscribe = async {
                 match &subscription.queue {
@@ -406,6 +420,7 @@ impl Bus for NatsBus {
     }
 
     fn abandon(&self) {
+        self.closed.store(true, Ordering::Release);
         *lock(&self.watch.watcher) = None;
         for task in lock(&self.tasks).drain(..) {
             task.abort();
