@@ -15,20 +15,20 @@ const START: Duration = Duration::from_secs(15);
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// A server of this test's own.
-pub struct NatsServer {
+pub(crate) struct NatsServer {
     child: Option<Child>,
     port: u16,
 }
 
 /// The binary that `tools/test` fetched; a missing one fails the test.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("NUNECT_NATS_SERVER")
         .map(PathBuf::from)
         .expect("NUNECT_NATS_SERVER names no nats-server: run the tests by `bash tools/test`, which fetches one")
 }
 
 /// Sends a signal to a process that this test started: `TERM`, `INT`, `STOP`, `CONT`.
-pub fn signal(process: u32, name: &str) {
+pub(crate) fn signal(process: u32, name: &str) {
     // The shell's own `kill`, since not every machine has one beside it.
     let status = Command::new("sh").args(["-c", &format!("kill -s {name} {process}")]).status();
     assert!(status.expect("a shell").success(), "SIG{name} reaches process {process}");
@@ -36,7 +36,7 @@ pub fn signal(process: u32, name: &str) {
 
 impl NatsServer {
     /// A server on a port that was free a moment ago.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut server = Self::absent();
         // Another test program may have taken the port meanwhile.
         for _ in 0..5 {
@@ -49,12 +49,12 @@ impl NatsServer {
     }
 
     /// A server that is not there yet, on the port that it will have.
-    pub fn absent() -> Self {
+    pub(crate) fn absent() -> Self {
         Self { child: None, port: free_port() }
     }
 
     /// Starts it, again or at last, on the port it has.
-    pub fn launch(&mut self) {
+    pub(crate) fn launch(&mut self) {
         assert!(self.try_launch(), "nats-server ends at once on port {}", self.port);
     }
 
@@ -76,7 +76,7 @@ impl NatsServer {
     }
 
     /// Ends it as a power cut would: SIGKILL.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the server can be killed");
             child.wait().expect("the server is gone");
@@ -84,17 +84,17 @@ impl NatsServer {
     }
 
     /// Lets it stand still, with its connections open: SIGSTOP.
-    pub fn pause(&self) {
+    pub(crate) fn pause(&self) {
         signal(self.child.as_ref().expect("a server").id(), "STOP");
     }
 
     /// Lets it go on.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         signal(self.child.as_ref().expect("a server").id(), "CONT");
     }
 
     /// Where it listens.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 }

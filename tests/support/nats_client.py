@@ -97,7 +97,14 @@ async def run(options):
         refusals.append(str(error) or type(error).__name__)
 
     async def work():
-        await client.connect(options.url, allow_reconnect=False, error_cb=note, connect_timeout=options.timeout)
+        await client.connect(
+            options.url,
+            allow_reconnect=options.reconnect,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.02,
+            error_cb=note,
+            connect_timeout=options.timeout,
+        )
         await options.mode(client, options)
 
     try:
@@ -131,10 +138,12 @@ def main():
 
     mode = modes.add_parser("subscribe", parents=[common], help="print the next messages on a subject")
     mode.add_argument("--count", type=int, default=1, help="how many messages to wait for (default 1)")
+    mode.add_argument("--reconnect", action="store_true", help="subscribe again when the server was away")
     mode.set_defaults(mode=subscribe)
 
     mode = modes.add_parser("request", parents=[common], help="print the answer to a request")
     mode.add_argument("--payload", default="")
+    mode.set_defaults(reconnect=False)
     mode.add_argument("--header", type=header, action="append", default=[], metavar="'Name: value'")
     mode.set_defaults(mode=request)
 

@@ -1,0 +1,252 @@
+//! The built program as a process: what it says, how it ends, and what it occupies.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::nats::signal;
+
+/// How long a process may take for what no bound is given for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A node that runs in a process of its own; dropping it kills it.
+pub(crate) struct Unit {
+    child: Child,
+    started: Instant,
+    lines: Receiver<Said>,
+    said: Vec<Said>,
+    looked_at: usize,
+    complaints: Option<JoinHandle<String>>,
+}
+
+/// A line of its standard output.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// When it was read.
+    pub(crate) at: Instant,
+    /// What it says.
+    pub(crate) json: Value,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Its exit code; none when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// How long it took after it was told.
+    pub(crate) took: Duration,
+    /// What it said that nobody waited for.
+    pub(crate) said: Vec<Said>,
+    /// What it wrote on its standard error.
+    pub(crate) complaints: String,
+}
+
+/// What a process occupies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Footprint {
+    /// Resident memory.
+    pub(crate) resident_kib: u64,
+    /// Threads.
+    pub(crate) threads: u64,
+    /// Open files and sockets.
+    pub(crate) files: usize,
+}
+
+impl Said {
+    /// Who it is about, and what happened when it is an event: `monitor unit_online`.
+    pub(crate) fn what(&self) -> String {
+        format!("{} {}", self.text("/comp"), self.text("/kind")).trim_end().to_owned()
+    }
+
+    /// A text within it, by JSON pointer; empty when there is none.
+    pub(crate) fn text(&self, pointer: &str) -> &str {
+        self.json.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// When it happened, by the process's wall clock.
+    pub(crate) fn unix_ms(&self) -> i64 {
+        self.text("/ts").parse::<jiff::Timestamp>().expect("an RFC 3339 timestamp").as_millisecond()
+    }
+}
+
+impl Unit {
+    /// `nunect up --json` with `arguments`.
+    pub(crate) fn up(arguments: &[&str]) -> Self {
+        let mut command = program();
+        command.args(["up", "--json"]).args(arguments);
+        let started = Instant::now();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("nunect starts");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let json = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(Said { at: Instant::now(), json }).is_err() {
+                    return;
+                }
+            }
+        });
+        let complaints = Some(std::thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).expect("readable");
+            String::from_utf8_lossy(&text).into_owned()
+        }));
+        Self { child, started, lines, said: Vec::new(), looked_at: 0, complaints }
+    }
+
+    /// `nunect up --json --unit ID --nats URL` with `arguments`.
+    pub(crate) fn on(url: &str, id: &str, arguments: &[&str]) -> Self {
+        Self::up(&[&["--unit", id, "--nats", url], arguments].concat())
+    }
+
+    /// When the process was started.
+    pub(crate) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Waits until it says `what`, as [`Said::what`] puts it, after everything waited for before.
+    pub(crate) fn expect(&mut self, what: &str, limit: Duration) -> Said {
+        self.expect_that(what, limit, |said| said.what() == what)
+    }
+
+    /// Waits until it says that its health is `health`, or becomes so.
+    pub(crate) fn expect_health(&mut self, health: &str, limit: Duration) -> Said {
+        let is = |said: &Said| said.what() == "node node_health" && said.text("/fields/health") == health;
+        self.expect_that(&format!("node_health {health}"), limit, is)
+    }
+
+    /// Waits until its monitor says `kind` about `unit`.
+    pub(crate) fn expect_about(&mut self, unit: &str, kind: &str, limit: Duration) -> Said {
+        let is = |said: &Said| said.what() == format!("monitor {kind}") && said.text("/fields/unit") == unit;
+        self.expect_that(&format!("{kind} about {unit}"), limit, is)
+    }
+
+    fn expect_that(&mut self, what: &str, limit: Duration, is: impl Fn(&Said) -> bool) -> Said {
+        let deadline = Instant::now() + limit;
+        loop {
+            while let Some(said) = self.said.get(self.looked_at) {
+                self.looked_at += 1;
+                if is(said) {
+                    return said.clone();
+                }
+            }
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(said) => self.said.push(said),
+                Err(RecvTimeoutError::Timeout) => panic!("no `{what}` within {limit:?}; said:\n{}", self.all()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let ended = self.child.wait();
+                    let complaints = self.complaints();
+                    panic!("no `{what}`, it ended ({ended:?}); said:\n{}{complaints}", self.all())
+                }
+            }
+        }
+    }
+
+    /// What it has said so far and nobody waited for.
+    pub(crate) fn unexpected(&mut self) -> Vec<Said> {
+        self.said.extend(self.lines.try_iter());
+        let rest = self.said[self.looked_at..].to_vec();
+        self.looked_at = self.said.len();
+        rest
+    }
+
+    /// Sends it a signal and waits until it has ended.
+    pub(crate) fn stop(mut self, name: &str) -> Ended {
+        let told = Instant::now();
+        signal(self.child.id(), name);
+        let deadline = told + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "still there {PATIENCE:?} after SIG{name}; said:\n{}", self.all());
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let took = told.elapsed();
+        self.said.extend(self.lines.iter());
+        Ended { code: status.code(), took, said: self.said.split_off(self.looked_at), complaints: self.complaints() }
+    }
+
+    /// Ends it as a power cut would: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        // It fails only when there is nothing left to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it occupies now.
+    pub(crate) fn footprint(&self) -> Footprint {
+        let folder = Path::new("/proc").join(self.child.id().to_string());
+        let status = std::fs::read_to_string(folder.join("status")).expect("a process that lives");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a known field");
+            line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+        };
+        Footprint {
+            resident_kib: field("VmRSS:"),
+            threads: field("Threads:"),
+            files: std::fs::read_dir(folder.join("fd")).expect("a folder").count(),
+        }
+    }
+
+    fn complaints(&mut self) -> String {
+        self.complaints.take().map_or_else(String::new, |thread| thread.join().expect("a reader"))
+    }
+
+    fn all(&self) -> String {
+        self.said.iter().map(|said| format!("{}\n", said.json)).collect()
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs `nunect` with `arguments` to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    finish(program().args(arguments))
+}
+
+/// Runs a command to its end, which comes soon.
+pub(crate) fn finish(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("the program starts");
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().expect("a child").is_none() {
+        if Instant::now() >= deadline {
+            child.kill().expect("it can be killed");
+            panic!("{command:?} does not end; it said {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().expect("readable pipes")
+}
+
+/// The program, with nothing of the environment that could configure it.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nunect"));
+    let configures = |name: &std::ffi::OsStr| name == "NATS_URL" || name.to_string_lossy().starts_with("NUNECT_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| configures(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A configuration file with this text.
+pub(crate) fn config(text: &str) -> PathBuf {
+    static WRITTEN: AtomicU32 = AtomicU32::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("up-{}-{number}.yaml", std::process::id()));
+    std::fs::write(&path, text).expect("a writable folder");
+    path
+}

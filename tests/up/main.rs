@@ -1,0 +1,26 @@
+//! The built program as its users meet it: real processes, real servers, an independent client.
+//!
+//! Every test has a server, a port and units of its own. What a process may take is three times
+//! what the protocol allows, since the machine has other work to do.
+
+#[path = "../support/client.rs"]
+mod client;
+mod embedded;
+#[path = "../support/nats.rs"]
+mod nats;
+mod outage;
+mod overflow;
+mod peers;
+#[path = "../support/unit.rs"]
+mod unit;
+mod usage;
+mod wire;
+
+use std::time::Duration;
+
+/// First heartbeat: within a second, three times over.
+const SOON: Duration = Duration::from_secs(3);
+/// For what has no bound of its own.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A clean stop: within 5 s, three times over.
+const STOP: Duration = Duration::from_secs(15);
