@@ -4,6 +4,7 @@
 //! message with a reply subject) to nobody is told so by the caller: [`Broker::route`] returns how
 //! many it reached, and NATS answers `NoResponders` when that is none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::protocol::inbox;
@@ -43,7 +44,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Broker {
     next: u64,
-    entries: Table<SubscriptionId, Entry>,
+    entries: BTreeMap<SubscriptionId, Entry>,
     root: Level,
     cache: Table<Subject, Arc<Routes>>,
 }
@@ -84,8 +85,7 @@ impl Broker {
 
     /// Ends a subscription; one that is unknown or over stays so.
     pub fn unsubscribe(&mut self, id: SubscriptionId) {
-        // Order matters: deliveries go out in the order of subscription.
-        if let Some(entry) = self.entries.shift_remove(&id) {
+        if let Some(entry) = self.entries.remove(&id) {
             self.root.remove(entry.pattern.as_str().split('.'), id);
             self.cache.clear();
         }

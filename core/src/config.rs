@@ -101,7 +101,7 @@ impl JsonSchema for Period {
         schemars::json_schema!({
             "type": "string",
             "description": "a duration with its unit, such as 5s or 250ms",
-            "pattern": r"^\s*(\d+\s*(ns|us|ms|s|m|h|d|w|nsec|usec|msec|sec|min|hr|hour|hours|day|days|week|weeks|second|seconds|minute|minutes)\s*)+$",
+            "pattern": r"^\s*(\d+(\.\d+)?\s*[a-zµ]+\s*)+$|^0$",
         })
     }
 }

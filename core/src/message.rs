@@ -275,48 +275,44 @@ fn lines(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 impl Stamp {
-    /// Whether `name` is for the stamp alone to write, or to leave out.
+    /// The headers that are for the stamp alone to write, or to leave out; in the order on the wire.
+    const NAMES: [&'static str; 9] = [
+        header::UNIT_ID.name(),
+        header::SEQUENCE.name(),
+        header::SESSION_ID.name(),
+        header::TX_TIMESTAMP.name(),
+        header::CLOCK_SOURCE.name(),
+        header::CLOCK_QUALITY.name(),
+        header::PTP_OFFSET,
+        header::NTP_OFFSET,
+        header::CLOCK_OFFSET.name(),
+    ];
+
     fn owns(name: &str) -> bool {
-        [
-            header::UNIT_ID.name(),
-            header::SEQUENCE.name(),
-            header::SESSION_ID.name(),
-            header::TX_TIMESTAMP.name(),
-            header::CLOCK_SOURCE.name(),
-            header::CLOCK_QUALITY.name(),
-            header::CLOCK_OFFSET.name(),
-            header::PTP_OFFSET,
-            header::NTP_OFFSET,
-        ]
-        .contains(&name)
+        Self::NAMES.contains(&name)
     }
 
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        let mut found = None;
-        self.for_each(&mut |header, value: &str| {
-            if header == name {
-                found = Some(value.to_owned());
-            }
-        });
-        found.map(Cow::Owned)
+        let place = Self::NAMES.iter().position(|own| *own == name)?;
+        let offset = |source| self.clock.offset_ns.filter(|_| self.clock.source == source);
+        Some(match place {
+            0 => Cow::Borrowed(self.unit.as_str()),
+            1 => Cow::Owned(self.sequence?.to_string()),
+            2 => Cow::Borrowed(self.session.as_str()),
+            3 => Cow::Owned(self.tx.unix_nanos().to_string()),
+            4 => Cow::Borrowed(self.clock.source.as_str()),
+            5 => Cow::Borrowed(self.clock.quality.as_str()),
+            6 => Cow::Owned(offset(ClockSource::Ptp)?.to_string()),
+            7 => Cow::Owned(decimal_millis(offset(ClockSource::Ntp)?)),
+            _ => Cow::Owned(self.clock.offset_ns?.to_string()),
+        })
     }
 
     fn for_each(&self, each: &mut impl FnMut(&str, &str)) {
-        each(header::UNIT_ID.name(), self.unit.as_str());
-        if let Some(sequence) = self.sequence {
-            each(header::SEQUENCE.name(), &sequence.to_string());
-        }
-        each(header::SESSION_ID.name(), self.session.as_str());
-        each(header::TX_TIMESTAMP.name(), &self.tx.unix_nanos().to_string());
-        each(header::CLOCK_SOURCE.name(), self.clock.source.as_str());
-        each(header::CLOCK_QUALITY.name(), self.clock.quality.as_str());
-        if let Some(offset) = self.clock.offset_ns {
-            match self.clock.source {
-                ClockSource::Ptp => each(header::PTP_OFFSET, &offset.to_string()),
-                ClockSource::Ntp => each(header::NTP_OFFSET, &decimal_millis(offset)),
-                ClockSource::Gps | ClockSource::Unsynced => {}
+        for name in Self::NAMES {
+            if let Some(value) = self.get(name) {
+                each(name, &value);
             }
-            each(header::CLOCK_OFFSET.name(), &offset.to_string());
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::subject::{Pattern, Subject};
 
 const PREFIX: &str = "ops.dead";
 
+/// How much of a reason a letter carries, in characters: its headers are to fit where the poison did.
+pub const REASON_MAX_CHARS: usize = 512;
+
 /// Where `actor` of `unit` leaves what it cannot handle.
 #[must_use]
 pub fn subject(unit: &UnitId, actor: &ActorName) -> Subject {
@@ -24,10 +27,11 @@ pub fn pattern() -> Pattern {
 #[must_use]
 pub fn letter(unit: &UnitId, actor: &ActorName, poison: &Message, reason: &str) -> Message {
     let mut letter = poison.clone();
+    let reason: String = reason.chars().take(REASON_MAX_CHARS).collect();
     letter.subject = subject(unit, actor);
     letter.reply = None;
     letter
-        .with(&header::REASON, Value::text(reason))
+        .with(&header::REASON, Value::text(&reason))
         .with(&header::ORIGINAL_SUBJECT, Value::text(poison.subject.as_str()))
 }
 
