@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::identity::{SessionId, UnitId};
 use crate::protocol::header::{self, ClockQuality, ClockSource, Key, Late, Value};
@@ -142,14 +143,20 @@ enum Origin {
     None,
     Stamp(Arc<Stamp>),
     /// `Name: value\r\n` lines.
-    Raw(Bytes),
+    Raw(ByteString),
 }
 
 impl Headers {
     /// Headers as a server delivered them: `Name: value` lines, each ended by `\r\n`.
+    /// What is no UTF-8 in them becomes U+FFFD.
     #[must_use]
     pub fn from_raw(block: Bytes) -> Self {
-        Self { origin: if block.is_empty() { Origin::None } else { Origin::Raw(block) }, extras: None }
+        if block.is_empty() {
+            return Self::default();
+        }
+        let block = ByteString::try_from(block.clone())
+            .unwrap_or_else(|_| ByteString::from(String::from_utf8_lossy(&block).into_owned()));
+        Self { origin: Origin::Raw(block), extras: None }
     }
 
     /// Whether there is none.
@@ -172,15 +179,13 @@ impl Headers {
     /// Extras come before the rest, and hide it: they are what this node added last.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        if let Some(value) = self.extra(name.as_bytes()) {
+        if let Some(value) = self.extra(name) {
             return Some(value.encode());
         }
         match &self.origin {
             Origin::None => None,
             Origin::Stamp(stamp) => stamp.get(name),
-            Origin::Raw(block) => {
-                lines(block).find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| String::from_utf8_lossy(value))
-            }
+            Origin::Raw(block) => find(block, name).map(Cow::Borrowed),
         }
     }
 
@@ -193,9 +198,8 @@ impl Headers {
         }
     }
 
-    fn extra(&self, name: &[u8]) -> Option<&Value> {
-        let mut extras = self.extras.iter().flat_map(|extras| extras.iter());
-        extras.find(|(extra, _)| extra.as_bytes() == name).map(|(_, value)| value)
+    fn extra(&self, name: &str) -> Option<&Value> {
+        self.extras.as_ref()?.iter().find(|(extra, _)| *extra == name).map(|(_, value)| value)
     }
 
     /// Completes what an actor made: sets the stamp, which nothing the actor wrote can overrule,
@@ -224,13 +228,13 @@ impl Headers {
         match &self.origin {
             Origin::None => {}
             Origin::Stamp(stamp) => stamp.for_each(&mut |name, value: &str| {
-                if self.extra(name.as_bytes()).is_none() {
+                if self.extra(name).is_none() {
                     each(name, value);
                 }
             }),
             Origin::Raw(block) => {
                 for (name, value) in lines(block).filter(|(name, _)| self.extra(name).is_none()) {
-                    each(&String::from_utf8_lossy(name), &String::from_utf8_lossy(value));
+                    each(name, value);
                 }
             }
         }
@@ -243,7 +247,7 @@ impl Headers {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         if let (Origin::Raw(block), None) = (&self.origin, &self.extras) {
-            return block.clone();
+            return block.as_bytes().clone();
         }
         let mut block = Vec::with_capacity(256);
         self.for_each(|name, value| {
@@ -267,11 +271,22 @@ impl Headers {
 }
 
 /// The name and value of every line of a raw block; a line without a colon is skipped.
-fn lines(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    block.split(|&byte| byte == b'\n').filter_map(|line| {
-        let colon = line.iter().position(|&byte| byte == b':')?;
-        Some((&line[..colon], line[colon + 1..].trim_ascii()))
-    })
+fn lines(block: &str) -> impl Iterator<Item = (&str, &str)> {
+    block.split('\n').filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim_ascii()))
+}
+
+/// The value of the first line called `name`. It looks at the beginnings of lines alone: this is how
+/// every header of every message is read.
+fn find<'a>(block: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = block;
+    loop {
+        let end = memchr::memchr(b'\n', rest.as_bytes());
+        if let Some(value) = rest.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) {
+            let value = end.map_or(value, |end| &value[..end - name.len() - 1]);
+            return Some(value.trim_ascii());
+        }
+        rest = &rest[end? + 1..];
+    }
 }
 
 impl Stamp {

@@ -1,6 +1,7 @@
 //! The one ractor actor that hosts every component.
 
 use std::sync::Arc;
+use std::vec::Drain;
 
 use nunect_core::cell::{Cell, Crash};
 use nunect_core::health::Cause;
@@ -157,8 +158,9 @@ impl Life {
 }
 
 impl Home {
-    fn carry_out(&self, effects: impl Iterator<Item = Effect>) -> Option<String> {
-        self.node.carry_out(&self.component, effects)
+    fn carry_out(&self, effects: Drain<'_, Effect>) -> Option<String> {
+        // Most messages have none.
+        if effects.len() == 0 { None } else { self.node.carry_out(&self.component, effects) }
     }
 
     /// Notes a crash everywhere it matters, before the supervisor hears of it.

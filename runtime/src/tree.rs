@@ -201,12 +201,8 @@ async fn begin(
     let contract = cell.contract().map_err(|error| error.to_string())?;
     if component.subscribe_once(contract.mailbox, &contract.sensors) {
         for subscription in &contract.reads {
-            let mailbox = Arc::downgrade(component);
-            let sink = Arc::new(move |inbound| {
-                if let Some(component) = mailbox.upgrade() {
-                    component.deliver(inbound);
-                }
-            });
+            let mailbox = Arc::clone(component);
+            let sink = Arc::new(move |inbound| mailbox.deliver(inbound));
             if let Err(error) = node.bus.subscribe(subscription, sink).await {
                 component.unsubscribed();
                 return Err(format!("subscribing to {}: {error}", subscription.pattern));

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use nunect_core::protocol::inbox;
 use nunect_core::random::{ChaCha8Rng, Rng};
-use nunect_core::{BusEvent, Headers, Message, Now, RequestError, SessionId, Subject, Subscription, UnitId};
+use nunect_core::{Body, BusEvent, Headers, Message, Now, RequestError, SessionId, Subject, Subscription, UnitId};
 use tokio::task::AbortHandle;
 
 use super::{Bus, BusError, Inbound, Pending, Sink, Watcher};
@@ -278,11 +278,13 @@ fn incoming(now: Now, message: async_nats::Message) -> Option<Inbound> {
         None => None,
         Some(reply) => Some(Subject::from_wire(Bytes::from(reply.into_string())).ok()?),
     };
-    let mut incoming = Message::new(subject).body(message.payload);
-    incoming.headers = message.headers.map(|headers| Headers::from_raw(raw(&headers))).unwrap_or_default();
-    incoming.reply = reply;
-    incoming.received = now;
-    Some(Inbound::Message(Box::new(incoming)))
+    Some(Inbound::Message(Box::new(Message {
+        subject,
+        headers: message.headers.map(|headers| Headers::from_raw(raw(&headers))).unwrap_or_default(),
+        body: Body::Bytes(message.payload),
+        reply,
+        received: now,
+    })))
 }
 
 fn raw(headers: &HeaderMap) -> Bytes {
@@ -300,30 +302,24 @@ fn raw(headers: &HeaderMap) -> Bytes {
 
 /// Passes on what arrives, a batch for every reading of the clocks.
 async fn pump(mut subscriber: async_nats::Subscriber, clock: Clock, sink: Sink) {
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        let open = poll_fn(|cx| {
-            while batch.len() < BATCH {
-                match Pin::new(&mut subscriber).poll_next(cx) {
-                    Poll::Ready(Some(message)) => batch.push(message),
-                    Poll::Ready(None) => return Poll::Ready(false),
-                    Poll::Pending if batch.is_empty() => return Poll::Pending,
-                    Poll::Pending => break,
+    poll_fn(|cx| {
+        let mut now = None;
+        for _ in 0..BATCH {
+            match Pin::new(&mut subscriber).poll_next(cx) {
+                Poll::Ready(Some(message)) => {
+                    let now = *now.get_or_insert_with(|| clock.now());
+                    if let Some(inbound) = incoming(now, message) {
+                        sink(inbound);
+                    }
                 }
-            }
-            Poll::Ready(true)
-        })
-        .await;
-        let now = clock.now();
-        for message in batch.drain(..) {
-            if let Some(inbound) = incoming(now, message) {
-                sink(inbound);
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
             }
         }
-        if !open {
-            return;
-        }
-    }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Bus for NatsBus {
