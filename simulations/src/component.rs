@@ -1,6 +1,7 @@
 //! One component of a node: the mailbox that outlives crashes, and the actor that lives at present.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nunect_core::cell::{BirthError, Cell, Crash};
@@ -8,12 +9,14 @@ use nunect_core::mailbox::{Delivery, Mailbox, Push};
 use nunect_core::outbox::{HandOver, Outbox};
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    ActorSpec, Birth, BusEvent, Contract, Deadline, Effect, Entry, Event, HostReport, Incarnation, Input, Message,
-    Mono, NodeReport, Now, RequestError, RequestId, Sensor, StopReason, Subscription, protocol,
+    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, Effect, Entry, Event, HostReport, Incarnation, Input,
+    Message, Mono, NodeReport, Now, RequestError, RequestId, Sensor, StopReason, Subscription, protocol,
 };
 use nunect_supervisor::Generation;
+use serde_json::Value;
 
 use crate::around::Around;
+use crate::process::Work;
 use crate::trace::{What, digest};
 
 /// How a life ends.
@@ -38,17 +41,8 @@ impl End {
 pub(crate) struct Office {
     pub(crate) outbox: Outbox,
     pub(crate) requests: Requests,
-    /// Requests that failed at once: their actors are told after the input that made them.
-    pub(crate) failed: VecDeque<Failure>,
-}
-
-/// A request that failed before it left.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) slot: u32,
-    pub(crate) id: RequestId,
-    pub(crate) sent: Now,
-    pub(crate) error: RequestError,
+    /// What follows from the present input and is done after it.
+    pub(crate) work: VecDeque<Work>,
 }
 
 /// What an actor wants to be told about its host and node.
@@ -67,33 +61,43 @@ pub(crate) struct Senses {
     pub(crate) node: NodeReport,
 }
 
+/// What a component is made from: needed when lives begin, and not for every input.
+#[derive(Debug)]
+struct Blueprint {
+    /// Of all actors of the node; this one's is in the component's own place.
+    specs: Arc<[ActorSpec]>,
+    entry: Entry,
+    reads: Vec<Subscription>,
+    wishes: Wishes,
+}
+
 #[derive(Debug)]
 pub(crate) struct Component {
     pub(crate) slot: u32,
-    pub(crate) spec: ActorSpec,
-    entry: Entry,
+    pub(crate) name: ActorName,
     pub(crate) generation: Generation,
     incarnation: Incarnation,
     cell: Option<Cell>,
     mailbox: Option<Mailbox>,
-    reads: Vec<Subscription>,
-    wishes: Wishes,
+    /// Whether the mailbox pauses.
+    pub(crate) paused: bool,
     host_due: Option<Mono>,
+    blueprint: Box<Blueprint>,
 }
 
 impl Component {
-    pub(crate) fn new(slot: u32, spec: ActorSpec, entry: Entry) -> Self {
+    /// The component in the place `slot` of `specs`.
+    pub(crate) fn new(slot: u32, name: ActorName, specs: Arc<[ActorSpec]>, entry: Entry) -> Self {
         Self {
             slot,
-            spec,
-            entry,
+            name,
             generation: Generation::default(),
             incarnation: Incarnation::default(),
             cell: None,
             mailbox: None,
-            reads: Vec::new(),
-            wishes: Wishes::default(),
+            paused: false,
             host_due: None,
+            blueprint: Box::new(Blueprint { specs, entry, reads: Vec::new(), wishes: Wishes::default() }),
         }
     }
 
@@ -115,19 +119,22 @@ impl Component {
 
     /// Begins a life, up to the point where it may be given inputs.
     pub(crate) fn bear(&mut self, birth: &Birth, around: &mut Around<'_>) -> Result<(), BirthError> {
-        let cell = Cell::new(&self.entry, &self.spec.config, birth)?;
+        let Blueprint { specs, entry, .. } = self.blueprint.as_ref();
+        let config = specs.get(index(self.slot)).map_or(&Value::Null, |spec| &spec.config);
+        let cell = Cell::new(entry, config, birth)?;
         let Contract { reads, sensors, mailbox, .. } = cell.contract()?;
         if self.mailbox.is_none() {
             self.mailbox = Some(Mailbox::new(mailbox));
-            self.reads = reads;
+            self.blueprint.reads = reads;
             self.subscribe(around);
         }
-        self.wishes = Wishes::default();
+        let wishes = &mut self.blueprint.wishes;
+        *wishes = Wishes::default();
         for sensor in sensors {
             match sensor {
-                Sensor::Host { every } => self.wishes.host = Some(every),
-                Sensor::Bus => self.wishes.bus = true,
-                Sensor::Node => self.wishes.node = true,
+                Sensor::Host { every } => wishes.host = Some(every),
+                Sensor::Bus => wishes.bus = true,
+                Sensor::Node => wishes.node = true,
             }
         }
         self.cell = Some(cell);
@@ -137,7 +144,7 @@ impl Component {
     /// Subscribes to what the component reads, if it is connected.
     pub(crate) fn subscribe(&self, around: &mut Around<'_>) {
         if around.world.is_connected(around.node) {
-            for Subscription { pattern, queue } in &self.reads {
+            for Subscription { pattern, queue } in &self.blueprint.reads {
                 around.subscribe(self.slot, pattern, queue.as_deref());
             }
         }
@@ -153,7 +160,7 @@ impl Component {
     ) -> Result<(), End> {
         self.give(now, Input::Started, office, around)?;
         self.host_due = None;
-        if self.wishes.host.is_some() {
+        if self.blueprint.wishes.host.is_some() {
             let first = HostReport { cpu_percent: None, ..senses.host };
             self.sense_host(now, first, office, around)?;
         }
@@ -186,14 +193,14 @@ impl Component {
             Push::Refused { refused, first } => {
                 if let Some(reply) = refused.reply {
                     let answer = office.outbox.respond(now, protocol::unavailable(reply));
-                    hand_over(self.slot, &self.spec, answer, around);
+                    hand_over(self.slot, &self.name, answer, around);
                 }
                 first
             }
         };
         if first {
             let dropped = mailbox.counters().dropped;
-            around.emit(Some((self.slot, &self.spec.name)), Event::MailboxOverflow { dropped });
+            around.emit(Some((self.slot, &self.name)), Event::MailboxOverflow { dropped });
         }
         self.drain(now, office, around)
     }
@@ -224,7 +231,7 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-        self.host_due = self.wishes.host.map(|every| now.mono + every);
+        self.host_due = self.blueprint.wishes.host.map(|every| now.mono + every);
         self.give(now, Input::Host(report), office, around)
     }
 
@@ -235,7 +242,7 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-        if self.wishes.bus { self.give(now, Input::Bus(bus), office, around) } else { Ok(()) }
+        if self.blueprint.wishes.bus { self.give(now, Input::Bus(bus), office, around) } else { Ok(()) }
     }
 
     pub(crate) fn sense_node(
@@ -245,7 +252,7 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-        if self.wishes.node { self.give(now, Input::Node(node), office, around) } else { Ok(()) }
+        if self.blueprint.wishes.node { self.give(now, Input::Node(node), office, around) } else { Ok(()) }
     }
 
     /// Whether the host is to be sensed for it now.
@@ -267,7 +274,7 @@ impl Component {
     /// When something of it is next due.
     pub(crate) fn next_due(&self) -> Mono {
         let at = |due: Option<Deadline>| due.map_or(Mono::MAX, |due| due.at);
-        let pause = at(self.mailbox.as_ref().and_then(Mailbox::deadline));
+        let pause = if self.paused { at(self.mailbox.as_ref().and_then(Mailbox::deadline)) } else { Mono::MAX };
         match &self.cell {
             Some(cell) => at(cell.deadline()).min(self.host_due.unwrap_or(Mono::MAX)).min(pause),
             None => pause,
@@ -276,7 +283,9 @@ impl Component {
 
     /// Ends a pause of its mailbox that is over. Returns whether it did.
     pub(crate) fn resume(&mut self, now: Now) -> bool {
-        self.mailbox.as_mut().is_some_and(|mailbox| mailbox.resume(now.mono))
+        let resumed = self.paused && self.mailbox.as_mut().is_some_and(|mailbox| mailbox.resume(now.mono));
+        self.paused &= !resumed;
+        resumed
     }
 
     /// Gives the actor its timeout, if one is due.
@@ -286,7 +295,7 @@ impl Component {
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
         match cell.wake(now) {
-            Ok(effects) => carry_out(self.slot, &self.spec, now, effects.into_iter().flatten(), office, around),
+            Ok(effects) => carry_out(self.slot, &self.name, now, effects.into_iter().flatten(), office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -309,7 +318,7 @@ impl Component {
             });
             match cell.handle(now, Input::Message(message)) {
                 Ok(effects) => {
-                    let end = carry_out(self.slot, &self.spec, now, effects, office, around);
+                    let end = carry_out(self.slot, &self.name, now, effects, office, around);
                     mailbox.settle(delivery);
                     end?;
                 }
@@ -333,7 +342,7 @@ impl Component {
     fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         let Some(cell) = &mut self.cell else { return Ok(()) };
         match cell.handle(now, input) {
-            Ok(effects) => carry_out(self.slot, &self.spec, now, effects, office, around),
+            Ok(effects) => carry_out(self.slot, &self.name, now, effects, office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -342,7 +351,7 @@ impl Component {
 /// Does what an actor wants done, in order.
 fn carry_out(
     slot: u32,
-    spec: &ActorSpec,
+    name: &ActorName,
     now: Now,
     effects: impl Iterator<Item = Effect>,
     office: &mut Office,
@@ -353,32 +362,36 @@ fn carry_out(
         match effect {
             Effect::Publish(message) => {
                 let message = office.outbox.publish(now, message);
-                hand_over(slot, spec, message, around);
+                hand_over(slot, name, message, around);
             }
             Effect::Respond(answer) => {
                 let answer = office.outbox.respond(now, answer);
-                hand_over(slot, spec, answer, around);
+                hand_over(slot, name, answer, around);
             }
             Effect::Request(id, message, timeout) => {
-                let Office { outbox, requests, failed } = office;
+                let Office { outbox, requests, work } = office;
                 match outbox.request(now, requests, Slot(slot), id, message, timeout) {
                     Ok(message) => around.publish(message),
-                    Err(error) => failed.push_back(Failure { slot, id, sent: now, error }),
+                    Err(error) => work.push_back(Work::Fail { slot, id, sent: now, error }),
                 }
             }
-            Effect::Emit(event) => around.emit(Some((slot, &spec.name)), event),
+            Effect::Emit(event) => around.emit(Some((slot, name)), event),
             Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
         }
     }
     end
 }
 
-fn hand_over(slot: u32, spec: &ActorSpec, message: HandOver, around: &mut Around<'_>) {
+fn hand_over(slot: u32, name: &ActorName, message: HandOver, around: &mut Around<'_>) {
     match message {
         HandOver::Send(message) => around.publish(message),
         HandOver::Refused { subject, reason, first: true } => {
-            around.emit(Some((slot, &spec.name)), Event::PublishRefused { subject, reason });
+            around.emit(Some((slot, name)), Event::PublishRefused { subject, reason });
         }
         HandOver::Kept | HandOver::Refused { first: false, .. } => {}
     }
+}
+
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
 }

@@ -39,27 +39,34 @@ impl NodeSpec {
 
 #[derive(Debug)]
 pub(crate) struct Node {
+    pub(crate) present: Present,
     pub(crate) spec: NodeSpec,
-    /// From its name: what it draws does not depend on which other nodes there are.
-    pub(crate) key: u64,
     entropy: Entropy,
     boots: u64,
-    run: Option<Run>,
+}
+
+/// What every step of a node touches, in one line of memory.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Present {
+    /// From its name: what it draws does not depend on which other nodes there are.
+    pub(crate) key: u64,
     /// When the earliest wake of it that still counts stands on the heap.
     armed: u64,
+    run: Option<Run>,
 }
 
 #[derive(Debug)]
 struct Run {
     clock: Running,
-    process: Process,
+    process: Box<Process>,
 }
 
 impl Node {
     pub(crate) fn new(spec: NodeSpec, root: &Entropy) -> Self {
         let key = key(spec.unit.as_str());
         let entropy = derive(root, "node", key);
-        Self { spec, key, entropy, boots: 0, run: None, armed: u64::MAX }
+        Self { present: Present { key, armed: u64::MAX, run: None }, spec, entropy, boots: 0 }
     }
 
     /// A draw that belongs to this node and `purpose` alone.
@@ -79,18 +86,18 @@ impl Node {
 
     /// What its clocks show; `None` while it is down.
     pub(crate) fn now(&self, at: u64) -> Option<Now> {
-        self.run.as_ref().map(|run| run.clock.read(at))
+        self.present.run.as_ref().map(|run| run.clock.read(at))
     }
 
     pub(crate) const fn process(&self) -> Option<&Process> {
-        match &self.run {
+        match &self.present.run {
             Some(run) => Some(&run.process),
             None => None,
         }
     }
 
     pub(crate) const fn is_up(&self) -> bool {
-        self.run.is_some()
+        self.present.run.is_some()
     }
 
     /// Restarts of all actors in the present run.
@@ -103,7 +110,7 @@ impl Node {
     /// # Errors
     /// When the catalog does not know the kind of an actor.
     pub(crate) fn boot(&mut self, catalog: &Catalog, around: &mut Around<'_>) -> Result<(), ConfigError> {
-        if self.run.is_some() {
+        if self.present.run.is_some() {
             return Ok(());
         }
         self.boots += 1;
@@ -111,7 +118,7 @@ impl Node {
         let origin = between(entropy.stream("origin", 0).next_u64(), 0, ORIGIN_MAX_NS);
         let clock = self.spec.clock.boot(around.at, origin);
         let process = Process::new(&self.spec, catalog, entropy, clock.read(around.at))?;
-        self.run = Some(Run { clock, process });
+        self.present.run = Some(Run { clock, process: Box::new(process) });
         self.step(around, Process::start);
         Ok(())
     }
@@ -131,8 +138,8 @@ impl Node {
 
     /// The time of a wake on the heap has come.
     pub(crate) fn wake(&mut self, around: &mut Around<'_>) {
-        if self.armed == around.at {
-            self.armed = u64::MAX;
+        if self.present.armed == around.at {
+            self.present.armed = u64::MAX;
             self.step(around, Process::wake);
         }
     }
@@ -155,7 +162,7 @@ impl Node {
 
     /// Lets the present run take one step, and arms the wake for what is next due.
     fn step(&mut self, around: &mut Around<'_>, step: impl FnOnce(&mut Process, Now, &mut Around<'_>)) {
-        let Some(Run { clock, process }) = &mut self.run else { return };
+        let Some(Run { clock, process }) = &mut self.present.run else { return };
         step(process, clock.read(around.at), around);
         if let Some(how) = process.over() {
             return self.fall(how, around);
@@ -165,14 +172,14 @@ impl Node {
             return;
         }
         let at = clock.when(due).max(around.at);
-        if at < self.armed {
-            self.armed = at;
-            around.heap.push(at, self.key, Happening::Wake { node: around.node });
+        if at < self.present.armed {
+            self.present.armed = at;
+            around.heap.push(at, self.present.key, Happening::Wake { node: around.node });
         }
     }
 
     fn fall(&mut self, how: Down, around: &mut Around<'_>) {
-        if self.run.take().is_some() {
+        if self.present.run.take().is_some() {
             around.world.disconnect(around.node);
             around.record(What::Down { how });
         }

@@ -1,6 +1,7 @@
 //! One run of a node: its supervisor, its components and its way out, from start to end.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use nunect_core::health::{Cause, NodeHealth};
 use nunect_core::mailbox::Delivery;
@@ -17,7 +18,7 @@ use nunect_supervisor::{
 };
 
 use crate::around::Around;
-use crate::component::{Component, End, Failure, Office, Senses};
+use crate::component::{Component, End, Office, Senses};
 use crate::draw::between;
 use crate::node::NodeSpec;
 use crate::trace::Down;
@@ -30,6 +31,22 @@ const INJECTED: &str = "injected panic";
 
 #[derive(Debug)]
 pub(crate) struct Process {
+    components: Vec<Component>,
+    /// When something of each component is next due.
+    due: Vec<Mono>,
+    /// The earliest of them.
+    next_due: Mono,
+    /// When the earliest timer of the supervisor is due.
+    timer_due: Mono,
+    over: Option<Down>,
+    office: Office,
+    registry: Box<Registry>,
+}
+
+/// What is needed when lives begin and end. Kept apart from what every step touches: with thousands
+/// of nodes, each further line of memory is one that is not in the cache.
+#[derive(Debug)]
+struct Registry {
     unit: UnitId,
     role: Role,
     session: SessionId,
@@ -37,23 +54,22 @@ pub(crate) struct Process {
     started: Now,
     supervisor: Supervisor,
     timers: Vec<(TimerId, Mono)>,
-    components: Vec<Component>,
-    /// When something of each component is next due: apart from them, since every step asks.
-    due: Vec<Mono>,
-    office: Office,
+    /// The supervisor is about to end it all.
+    gave_up: bool,
     health: NodeHealth,
     host: HostSensor,
-    work: VecDeque<Work>,
-    /// Its supervisor is about to end it.
-    gave_up: bool,
-    over: Option<Down>,
 }
 
 /// What follows from a step and is done before the next.
 #[derive(Debug)]
-enum Work {
+pub(crate) enum Work {
+    /// The supervisor wants it.
     Act(Action),
+    /// A request failed before it left.
+    Fail { slot: u32, id: RequestId, sent: Now, error: RequestError },
+    /// The bus came or went.
     TellBus(BusEvent),
+    /// The node does better or worse.
     TellHealth,
 }
 
@@ -66,36 +82,40 @@ impl Process {
         let session = SessionId::from_random(entropy.stream("session", 0).next_u64());
         let components = spec.actors.iter().zip(0..).map(|(actor, slot)| {
             let entry = catalog.get(&actor.kind).map_err(|error| error.under(actor.name.as_str()))?;
-            Ok(Component::new(slot, actor.clone(), *entry))
+            Ok(Component::new(slot, actor.name.clone(), Arc::clone(&spec.actors), *entry))
         });
         let components = components.collect::<Result<Vec<_>, ConfigError>>()?;
         let children = spec.actors.iter().map(|actor| ChildSpec::new(actor.name.clone())).collect();
+        let supervision = Spec::new(Strategy::OneForOne, children);
         Ok(Self {
-            supervisor: Supervisor::new(Spec::new(Strategy::OneForOne, children), entropy.stream("supervisor", 0)),
+            due: vec![Mono::MAX; components.len()],
+            next_due: Mono::MAX,
+            timer_due: Mono::MAX,
+            components,
+            over: None,
             office: Office {
                 outbox: Outbox::new(spec.unit.clone(), session.clone()),
                 requests: Requests::new(spec.unit.clone(), session.clone()),
-                failed: VecDeque::new(),
+                work: VecDeque::new(),
             },
-            unit: spec.unit.clone(),
-            role: spec.role,
-            session,
-            host: HostSensor::new(&entropy),
-            entropy,
-            started: now,
-            timers: Vec::new(),
-            due: vec![Mono::MAX; components.len()],
-            components,
-            health: NodeHealth::default(),
-            work: VecDeque::new(),
-            gave_up: false,
-            over: None,
+            registry: Box::new(Registry {
+                unit: spec.unit.clone(),
+                role: spec.role,
+                session,
+                started: now,
+                supervisor: Supervisor::new(supervision, entropy.stream("supervisor", 0)),
+                timers: Vec::new(),
+                gave_up: false,
+                health: NodeHealth::default(),
+                host: HostSensor::new(&entropy),
+                entropy,
+            }),
         })
     }
 
     /// Starts: connects when the server is in reach, then starts the actors.
     pub(crate) fn start(&mut self, now: Now, around: &mut Around<'_>) {
-        around.emit(None, Event::NodeStarted { session: self.session.clone() });
+        around.emit(None, Event::NodeStarted { session: self.registry.session.clone() });
         if around.world.is_cut(around.node) {
             around.emit(None, Event::BusDisconnected);
             self.set_health(Cause::BusAway, true, around);
@@ -111,7 +131,7 @@ impl Process {
     }
 
     pub(crate) fn health(&self) -> Health {
-        self.health.health()
+        self.registry.health.health()
     }
 
     /// Restarts of all actors in this run.
@@ -121,16 +141,19 @@ impl Process {
 
     /// When something of it is next due.
     pub(crate) fn next_due(&self) -> Mono {
-        let timers = self.timers.iter().map(|&(_, at)| at);
         let requests = self.office.requests.deadline().map_or(Mono::MAX, |due| due.at);
-        timers.chain(self.due.iter().copied()).fold(requests, Mono::min)
+        requests.min(self.next_due).min(self.timer_due)
     }
 
     /// Does what is due.
     pub(crate) fn wake(&mut self, now: Now, around: &mut Around<'_>) {
-        while let Some(due) = self.timers.iter().position(|&(_, at)| at <= now.mono) {
-            let (timer, _) = self.timers.remove(due);
-            self.report(now, Report::Timer(timer), around);
+        while self.timer_due <= now.mono {
+            let due = self.registry.timers.iter().position(|&(_, at)| at <= now.mono);
+            let timer = due.map(|due| self.registry.timers.remove(due).0);
+            self.note_timers();
+            if let Some(timer) = timer {
+                self.report(now, Report::Timer(timer), around);
+            }
         }
         while let Some(late) = self.office.requests.expire(now.mono) {
             self.outcome(now, late.slot, (late.id, late.sent), Err(RequestError::Timeout), around);
@@ -178,7 +201,7 @@ impl Process {
         }
         around.emit(None, Event::BusConnected);
         self.set_health(Cause::BusAway, false, around);
-        self.work.push_back(Work::TellBus(BusEvent::Connected));
+        self.office.work.push_back(Work::TellBus(BusEvent::Connected));
         self.settle(now, around);
     }
 
@@ -188,7 +211,7 @@ impl Process {
         self.office.outbox.disconnected();
         around.emit(None, Event::BusDisconnected);
         // Whoever tells of a change of health must know that nobody can hear it.
-        self.work.push_back(Work::TellBus(BusEvent::Disconnected));
+        self.office.work.push_back(Work::TellBus(BusEvent::Disconnected));
         self.set_health(Cause::BusAway, true, around);
         self.settle(now, around);
     }
@@ -214,26 +237,23 @@ impl Process {
     }
 
     fn tell_supervisor(&mut self, now: Now, report: Report) {
-        let actions = self.supervisor.step(now.mono, report);
-        self.work.extend(actions.into_iter().map(Work::Act));
+        let actions = self.registry.supervisor.step(now.mono, report);
+        self.office.work.extend(actions.into_iter().map(Work::Act));
     }
 
     /// Does what is left to do, until nothing is.
     fn settle(&mut self, now: Now, around: &mut Around<'_>) {
-        while self.over.is_none() {
-            if let Some(work) = self.work.pop_front() {
-                self.work(now, work, around);
-            } else if let Some(Failure { slot, id, sent, error }) = self.office.failed.pop_front() {
-                self.outcome(now, Slot(slot), (id, sent), Err(error), around);
-            } else {
-                return;
-            }
+        while self.over.is_none()
+            && let Some(work) = self.office.work.pop_front()
+        {
+            self.work(now, work, around);
         }
     }
 
     fn work(&mut self, now: Now, work: Work, around: &mut Around<'_>) {
         match work {
             Work::Act(action) => self.act(now, action, around),
+            Work::Fail { slot, id, sent, error } => self.outcome(now, Slot(slot), (id, sent), Err(error), around),
             Work::TellBus(bus) => {
                 for slot in 0..self.components.len() {
                     let end = self.components[slot].sense_bus(now, bus, &mut self.office, around);
@@ -242,7 +262,7 @@ impl Process {
             }
             Work::TellHealth => {
                 for slot in 0..self.components.len() {
-                    let node = NodeReport::Health(self.health.health());
+                    let node = NodeReport::Health(self.health());
                     let end = self.components[slot].sense_node(now, node, &mut self.office, around);
                     self.after(now, slot, end, around);
                 }
@@ -255,21 +275,27 @@ impl Process {
             Action::Start { child, generation } => self.begin(now, child, generation, around),
             Action::Stop { child, reason, .. } => {
                 // The root has no parent that would start the node again.
-                let reason = if self.gave_up { StopReason::NodeShutdown } else { reason };
+                let reason = if self.registry.gave_up { StopReason::NodeShutdown } else { reason };
                 let slot = index(child.0);
                 let component = &mut self.components[slot];
                 let end = component.stop(now, reason, &mut self.office, around);
                 self.after(now, slot, end.and(Err(End::Stopped(why(reason).to_owned()))), around);
             }
             Action::Kill { child, .. } => self.after(now, index(child.0), Err(End::Killed), around),
-            Action::Arm { timer, at } => self.timers.push((timer, at)),
-            Action::Cancel(timer) => self.timers.retain(|&(other, _)| other != timer),
+            Action::Arm { timer, at } => {
+                self.registry.timers.push((timer, at));
+                self.note_timers();
+            }
+            Action::Cancel(timer) => {
+                self.registry.timers.retain(|&(other, _)| other != timer);
+                self.note_timers();
+            }
             Action::Emit { child, event } => {
-                self.gave_up |= matches!(event, Event::Escalated { .. });
+                self.registry.gave_up |= matches!(event, Event::Escalated { .. });
                 let waits = matches!(event, Event::RestartScheduled { .. });
                 let actor = child.and_then(|child| self.components.get(index(child.0)));
-                around.emit(actor.map(|component| (component.slot, &component.spec.name)), event);
-                if let Some(name) = actor.filter(|_| waits).map(|component| component.spec.name.clone()) {
+                around.emit(actor.map(|component| (component.slot, &component.name)), event);
+                if let Some(name) = actor.filter(|_| waits).map(|component| component.name.clone()) {
                     self.set_health(Cause::ActorDown(name), true, around);
                 }
             }
@@ -282,28 +308,29 @@ impl Process {
     fn begin(&mut self, now: Now, child: ChildId, generation: Generation, around: &mut Around<'_>) {
         let slot = index(child.0);
         let component = &mut self.components[slot];
+        let Registry { unit, role, session, started, entropy, .. } = self.registry.as_ref();
         let birth = Birth {
-            unit: self.unit.clone(),
-            role: self.role,
-            session: self.session.clone(),
-            actor: component.spec.name.clone(),
+            unit: unit.clone(),
+            role: *role,
+            session: session.clone(),
+            actor: component.name.clone(),
             incarnation: component.conceive(generation),
-            unit_started: self.started,
-            entropy: self.entropy.clone(),
+            unit_started: *started,
+            entropy: entropy.clone(),
         };
         if let Err(error) = component.bear(&birth, around) {
             let reason = error.to_string();
             let event =
                 Event::ActorCrashed { incarnation: birth.incarnation, reason: reason.clone(), on_message: false };
-            around.emit(Some((component.slot, &component.spec.name)), event);
+            around.emit(Some((component.slot, &component.name)), event);
             return self.tell_supervisor(now, Report::StartFailed { child, generation, reason });
         }
         let event = Event::ActorStarted { incarnation: birth.incarnation };
-        around.emit(Some((component.slot, &component.spec.name)), event);
+        around.emit(Some((component.slot, &component.name)), event);
         self.set_health(Cause::ActorDown(birth.actor), false, around);
         self.tell_supervisor(now, Report::Started { child, generation });
         let component = &mut self.components[slot];
-        let senses = senses(&self.office, &self.health, &mut self.host);
+        let senses = senses(&self.office, &mut self.registry);
         let introduced = component.introduce(now, &senses, &mut self.office, around);
         let end = introduced.and_then(|()| component.attach(now, &mut self.office, around));
         self.after(now, slot, end, around);
@@ -313,12 +340,12 @@ impl Process {
         let component = &mut self.components[slot];
         let resumed = component.resume(now);
         if resumed {
-            let name = component.spec.name.clone();
+            let name = component.name.clone();
             around.emit(Some((component.slot, &name)), Event::MailboxResumed);
             self.set_health(Cause::MailboxPaused(name), false, around);
         }
         if self.components[slot].wants_host(now) {
-            let report = self.host.measure();
+            let report = self.registry.host.measure();
             let end = self.components[slot].sense_host(now, report, &mut self.office, around);
             self.after(now, slot, end, around);
         }
@@ -351,7 +378,15 @@ impl Process {
         if let Err(end) = end {
             self.end(now, slot, end, around);
         }
-        self.due[slot] = self.components[slot].next_due();
+        let due = self.components[slot].next_due();
+        if due != self.due[slot] {
+            self.due[slot] = due;
+            self.next_due = self.due.iter().copied().min().unwrap_or(Mono::MAX);
+        }
+    }
+
+    fn note_timers(&mut self) {
+        self.timer_due = self.registry.timers.iter().map(|&(_, at)| at).min().unwrap_or(Mono::MAX);
     }
 
     /// Ends the present life of an actor, and tells the outside and the supervisor.
@@ -359,7 +394,7 @@ impl Process {
         let component = &mut self.components[slot];
         let Some(incarnation) = component.bury() else { return };
         self.office.requests.forget(Slot(component.slot), incarnation);
-        let (child, generation, name) = (child(slot), component.generation, component.spec.name.clone());
+        let (child, generation, name) = (child(slot), component.generation, component.name.clone());
         let actor = Some((component.slot, &name));
         let exit = match end {
             End::Stopped(reason) => {
@@ -386,12 +421,12 @@ impl Process {
     /// Charges a crash to the mailbox that delivered the message.
     fn charge(&mut self, now: Now, slot: usize, delivery: Delivery, reason: &str, around: &mut Around<'_>) {
         let component = &mut self.components[slot];
-        let name = component.spec.name.clone();
+        let name = component.name.clone();
         let actor = Some((component.slot, &name));
         let Some(mailbox) = component.mailbox() else { return };
         let verdict = mailbox.crashed(now.mono, delivery);
         if let Some(poison) = verdict.quarantined {
-            let letter = dead::letter(&self.unit, &name, &poison, reason);
+            let letter = dead::letter(&self.registry.unit, &name, &poison, reason);
             if let HandOver::Send(letter) = self.office.outbox.relay(letter) {
                 around.publish(letter);
             }
@@ -399,6 +434,7 @@ impl Process {
             around.emit(actor, Event::Quarantined { subject: poison.subject, reason });
         }
         if let Some(pause) = verdict.paused {
+            component.paused = true;
             around.emit(actor, Event::MailboxPaused { pause, crashes: verdict.crashes });
             self.set_health(Cause::MailboxPaused(name), true, around);
         }
@@ -406,21 +442,22 @@ impl Process {
 
     /// Notes that `cause` stands, or no longer stands.
     fn set_health(&mut self, cause: Cause, stands: bool, around: &mut Around<'_>) {
-        if self.health.set(cause, stands) {
-            let (health, causes) = (self.health.health(), self.health.causes());
+        let health = &mut self.registry.health;
+        if health.set(cause, stands) {
+            let (health, causes) = (health.health(), health.causes());
             around.emit(None, Event::NodeHealth { health, causes });
-            self.work.push_back(Work::TellHealth);
+            self.office.work.push_back(Work::TellHealth);
         }
     }
 }
 
 /// What may be sensed at present.
-fn senses(office: &Office, health: &NodeHealth, host: &mut HostSensor) -> Senses {
+fn senses(office: &Office, registry: &mut Registry) -> Senses {
     let connected = office.outbox.is_connected();
     Senses {
-        host: host.measure(),
+        host: registry.host.measure(),
         bus: if connected { BusEvent::Connected } else { BusEvent::Disconnected },
-        node: NodeReport::Health(health.health()),
+        node: NodeReport::Health(registry.health.health()),
     }
 }
 

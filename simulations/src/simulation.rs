@@ -315,7 +315,7 @@ impl Simulation {
         let number = u32::try_from(self.nodes.len()).ok().filter(|&number| number < OUTSIDE)?;
         let node = Node::new(spec, &self.entropy);
         let unit = &node.spec.unit;
-        self.world.add(node.key);
+        self.world.add(node.present.key);
         self.witness.record(self.now, number, What::Node { unit: unit.as_str().into() });
         self.witness.checker.add(unit.clone());
         self.numbers.insert(unit.clone(), number);
@@ -330,7 +330,7 @@ impl Simulation {
         let node = &mut self.nodes[index(number)];
         node.draw_clock(planned.offset_max_ns, planned.drift_max_ppb);
         let at = node.draw("start", 0, spread);
-        self.heap.push(at, node.key, Happening::Boot { node: number });
+        self.heap.push(at, node.present.key, Happening::Boot { node: number });
     }
 
     fn happen(&mut self, happening: Happening) {

@@ -14,8 +14,8 @@ use twox_hash::XxHash3_128;
 /// The version of the format; changes whenever a record does.
 pub const TRACE_VERSION: u8 = 1;
 
-/// Bytes that are collected before they are hashed and handed on.
-const BLOCK_BYTES: usize = 64 << 10;
+/// Bytes that are collected before they are hashed and handed on: few enough to stay in the cache.
+const BLOCK_BYTES: usize = 8 << 10;
 
 /// The longest record that [`records`] takes.
 pub const RECORD_MAX_BYTES: usize = 1 << 20;

@@ -56,8 +56,9 @@ pub(crate) struct Flat {
     targets: Vec<Target>,
 }
 
-/// The server's end of one node.
+/// The server's end of one node, in one line of memory.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Port {
     /// From the node's name.
     key: u64,
@@ -72,7 +73,7 @@ struct Port {
     /// are still under way matter.
     arrivals: Vec<(u32, u64)>,
     /// The same for more than [`FEW`] nodes: telemetry goes to a handful, broadcasts to all.
-    more_arrivals: Table<u32, u64>,
+    more_arrivals: Option<Box<Table<u32, u64>>>,
     /// The latest of them all.
     last_arrival: u64,
 }
@@ -89,7 +90,7 @@ impl Port {
             cuts: 0,
             turn: 0,
             arrivals: Vec::new(),
-            more_arrivals: Table::default(),
+            more_arrivals: None,
             last_arrival: 0,
         }
     }
@@ -98,12 +99,12 @@ impl Port {
     fn arrive(&mut self, now: u64, to: u32, earliest: u64) -> u64 {
         if self.last_arrival <= now {
             self.arrivals.clear();
-            self.more_arrivals.clear();
+            self.more_arrivals = None;
         }
         let last = match self.arrivals.iter().position(|&(node, _)| node == to) {
             Some(place) => &mut self.arrivals[place].1,
             None if self.arrivals.len() < FEW => &mut self.arrivals.push_mut((to, earliest)).1,
-            None => self.more_arrivals.entry(to).or_default(),
+            None => self.more_arrivals.get_or_insert_default().entry(to).or_default(),
         };
         *last = earliest.max(*last);
         self.last_arrival = self.last_arrival.max(*last);
