@@ -85,7 +85,13 @@ impl NatsServer {
 
     /// Lets it stand still, with its connections open: SIGSTOP.
     pub(crate) fn pause(&self) {
-        signal(self.child.as_ref().expect("a server").id(), "STOP");
+        let process = self.child.as_ref().expect("a server").id();
+        signal(process, "STOP");
+        let deadline = Instant::now() + START;
+        while !stands_still(process) {
+            assert!(Instant::now() < deadline, "nats-server goes on after SIGSTOP");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on.
@@ -103,6 +109,16 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether every thread of a process has been stopped: a signal takes a moment to reach them all.
+fn stands_still(process: u32) -> bool {
+    let mut threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process that lives");
+    threads.all(|thread| {
+        let stat = std::fs::read_to_string(thread.expect("readable").path().join("stat")).unwrap_or_default();
+        // The state stands after the name, which is in parentheses.
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    })
 }
 
 /// Whether somebody speaks NATS on `port`.
