@@ -365,6 +365,16 @@ impl Effects {
     }
 }
 
+/// Takes the effects out, in order.
+impl<'a> IntoIterator for &'a mut Effects {
+    type Item = Effect;
+    type IntoIter = std::vec::Drain<'a, Effect>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.drain()
+    }
+}
+
 /// A crash that an actor declares itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault(pub Cow<'static, str>);

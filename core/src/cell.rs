@@ -1,6 +1,6 @@
 //! One life of an actor, as every host runs it: inputs in, effects out, crashes in words.
 
-use crate::actor::{Birth, Contract, Effect, Effects, Hosted, Input};
+use crate::actor::{Birth, Contract, Effects, Hosted, Input};
 use crate::catalog::Entry;
 use crate::config::ConfigError;
 use crate::crash;
@@ -69,9 +69,9 @@ impl Cell {
     ///
     /// # Errors
     /// When the actor crashes; its effects are discarded.
-    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<std::vec::Drain<'_, Effect>, Crash> {
+    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<&mut Effects, Crash> {
         self.run(now, input)?;
-        Ok(self.effects.drain())
+        Ok(&mut self.effects)
     }
 
     /// When the actor next wants a timeout.
@@ -85,7 +85,7 @@ impl Cell {
     /// # Errors
     /// When the actor crashes, or its deadline is still in the past afterwards: it would be woken
     /// for ever.
-    pub fn wake(&mut self, now: Now) -> Result<Option<std::vec::Drain<'_, Effect>>, Crash> {
+    pub fn wake(&mut self, now: Now) -> Result<Option<&mut Effects>, Crash> {
         let Some(due) = self.deadline.filter(|deadline| deadline.at <= now.mono) else { return Ok(None) };
         self.run(now, Input::Timeout(due.why))?;
         if let Some(stuck) = self.deadline.filter(|deadline| deadline.at <= now.mono) {
@@ -95,7 +95,7 @@ impl Cell {
                 input: "timeout",
             });
         }
-        Ok(Some(self.effects.drain()))
+        Ok(Some(&mut self.effects))
     }
 
     fn run(&mut self, now: Now, input: Input<'_>) -> Result<(), Crash> {

@@ -265,8 +265,8 @@ impl Headers {
             Origin::Stamp(_) => size_of::<Stamp>(),
             Origin::Raw(block) => block.len(),
         };
-        let extras = self.extras.iter().flat_map(|extras| extras.iter());
-        origin + extras.map(|(_, value)| size_of::<(&str, Value)>() + value.weight()).sum::<usize>()
+        let each = |(_, value): &(&str, Value)| size_of::<(&str, Value)>() + value.weight();
+        origin + self.extras.as_ref().map_or(0, |extras| extras.iter().map(each).sum::<usize>())
     }
 }
 

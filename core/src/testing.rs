@@ -138,7 +138,7 @@ impl Harness {
     /// # Errors
     /// When it crashes.
     pub fn try_input(&mut self, input: Input<'_>) -> Result<(), Crash> {
-        let effects: Vec<_> = self.cell.handle(self.now, input)?.collect();
+        let effects: Vec<_> = self.cell.handle(self.now, input)?.drain().collect();
         self.carry_out(effects);
         Ok(())
     }

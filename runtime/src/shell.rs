@@ -1,13 +1,12 @@
 //! The one ractor actor that hosts every component.
 
 use std::sync::Arc;
-use std::vec::Drain;
 
 use nunect_core::cell::{Cell, Crash};
 use nunect_core::health::Cause;
 use nunect_core::mailbox::Delivery;
 use nunect_core::protocol::dead;
-use nunect_core::{Effect, Event, Incarnation, Input, Now};
+use nunect_core::{Effects, Event, Incarnation, Input, Now};
 use nunect_supervisor::Exit;
 use ractor::{ActorProcessingErr, ActorRef};
 
@@ -158,9 +157,9 @@ impl Life {
 }
 
 impl Home {
-    fn carry_out(&self, effects: Drain<'_, Effect>) -> Option<String> {
+    fn carry_out(&self, effects: &mut Effects) -> Option<String> {
         // Most messages have none.
-        if effects.len() == 0 { None } else { self.node.carry_out(&self.component, effects) }
+        if effects.is_empty() { None } else { self.node.carry_out(&self.component, effects.drain()) }
     }
 
     /// Notes a crash everywhere it matters, before the supervisor hears of it.

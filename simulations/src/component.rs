@@ -353,7 +353,7 @@ fn carry_out(
     slot: u32,
     name: &ActorName,
     now: Now,
-    effects: impl Iterator<Item = Effect>,
+    effects: impl IntoIterator<Item = Effect>,
     office: &mut Office,
     around: &mut Around<'_>,
 ) -> Result<(), End> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::actor::{Actor, Fault};
+use crate::actor::{Actor, Effect, Fault};
 use crate::arbitrary::{at_millis, subject_of};
 use crate::event::Event;
 use crate::message::Message;
@@ -93,7 +93,7 @@ fn message(order: &str) -> Message {
 }
 
 fn order(cell: &mut Cell, order: &str) -> Result<Vec<Effect>, Crash> {
-    cell.handle(at_millis(0), Input::Message(&message(order))).map(Iterator::collect)
+    cell.handle(at_millis(0), Input::Message(&message(order))).map(|effects| effects.drain().collect())
 }
 
 /// Kinds and details of the events among `effects`.
