@@ -1,7 +1,7 @@
 //! What is to happen, in the order in which it happens.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::draw::mix;
 
@@ -10,12 +10,23 @@ use crate::draw::mix;
 /// Events of one instant come in an order that the seed draws, so that seeds explore orderings; but
 /// those of one channel (a connection, or what a node does by itself) keep the order in which they
 /// were pushed.
+///
+/// Most events are deadlines of nodes, seconds away, and most that are pushed and taken are messages,
+/// milliseconds away. So what lies beyond the present window of time waits unsorted, and messages
+/// never sift past the deadlines of all nodes.
 #[derive(Debug)]
 pub(crate) struct Heap<T> {
     seed: u64,
     pushed: u64,
-    entries: BinaryHeap<Entry<T>>,
+    /// Up to the end of the present window.
+    near: BinaryHeap<Entry<T>>,
+    window: u64,
+    /// Beyond it, by window.
+    far: BTreeMap<u64, Vec<Entry<T>>>,
 }
+
+/// The logarithm of the length of a window in nanoseconds: 17 ms, longer than most delays.
+const WINDOW_BITS: u32 = 24;
 
 #[derive(Debug)]
 struct Entry<T> {
@@ -27,21 +38,32 @@ struct Entry<T> {
 
 impl<T> Heap<T> {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { seed, pushed: 0, entries: BinaryHeap::new() }
+        Self { seed, pushed: 0, near: BinaryHeap::new(), window: 0, far: BTreeMap::new() }
     }
 
     pub(crate) fn push(&mut self, at: u64, channel: u64, item: T) {
         let tie = mix(mix(self.seed ^ at) ^ channel);
-        self.entries.push(Entry { at, tie, sequence: self.pushed, item });
+        let entry = Entry { at, tie, sequence: self.pushed, item };
         self.pushed += 1;
+        let window = at >> WINDOW_BITS;
+        if window <= self.window {
+            self.near.push(entry);
+        } else {
+            self.far.entry(window).or_default().push(entry);
+        }
     }
 
     /// Takes the next event, unless it lies beyond `limit`.
     pub(crate) fn pop_until(&mut self, limit: u64) -> Option<(u64, T)> {
-        if self.entries.peek()?.at > limit {
+        if self.near.is_empty() {
+            let (window, entries) = self.far.pop_first()?;
+            self.window = window;
+            self.near.extend(entries);
+        }
+        if self.near.peek()?.at > limit {
             return None;
         }
-        self.entries.pop().map(|entry| (entry.at, entry.item))
+        self.near.pop().map(|entry| (entry.at, entry.item))
     }
 }
 
@@ -87,7 +109,9 @@ mod tests {
         fn time_never_runs_back_and_a_channel_keeps_its_order(
             seed: u64,
             pushes in prop::collection::vec((0_u64..5, 0_u64..4), 0..200),
+            grain in prop::sample::select(vec![1_u64, 7_000_000, 1_000_000_000]),
         ) {
+            let pushes: Vec<_> = pushes.into_iter().map(|(at, channel)| (at * grain, channel)).collect();
             let mut heap = Heap::new(seed);
             for (order, &(at, channel)) in pushes.iter().enumerate() {
                 heap.push(at, channel, (channel, order));
@@ -98,9 +122,32 @@ mod tests {
                 prop_assert!(pair[0].0 <= pair[1].0);
             }
             for channel in 0..4 {
-                for at in 0..5 {
+                for at in (0..5).map(|at| at * grain) {
                     let orders: Vec<_> = popped.iter().filter(|(t, (c, _))| (*t, *c) == (at, channel)).collect();
                     prop_assert!(orders.windows(2).all(|pair| pair[0].1.1 < pair[1].1.1));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_gives_what_a_sorted_list_gives_however_pushes_and_pops_alternate(
+            steps in prop::collection::vec(prop::option::of(0_u64..200_000_000), 0..200),
+        ) {
+            let (mut heap, mut list, mut now) = (Heap::new(1), Vec::new(), 0);
+            for (order, step) in steps.into_iter().enumerate() {
+                match step {
+                    Some(ahead) => {
+                        heap.push(now + ahead, 0, order);
+                        list.push((now + ahead, order));
+                    }
+                    None => {
+                        list.sort_unstable();
+                        let first = (!list.is_empty()).then(|| list.remove(0));
+                        now = first.map_or(now, |(at, _)| at);
+                        prop_assert_eq!(heap.pop_until(u64::MAX), first);
+                    }
                 }
             }
         }
