@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::identity::{Incarnation, SessionId, UnitId};
@@ -286,7 +285,7 @@ impl Event {
 /// Reads a subject as a server delivered it. What arrives need not be legal, and whoever reads about
 /// it later must not fail on that.
 fn as_received<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Subject, D::Error> {
-    Subject::from_wire(String::deserialize(deserializer)?.into()).map_err(D::Error::custom)
+    String::deserialize(deserializer).map(Subject::delivered)
 }
 
 impl std::fmt::Display for Event {

@@ -124,6 +124,12 @@ impl Subject {
         })
     }
 
+    /// As [`from_wire`](Self::from_wire), for text that a client library has checked.
+    #[must_use]
+    pub fn delivered(text: String) -> Self {
+        Self(ByteString::from(text))
+    }
+
     /// Joins tokens that are known to be legal.
     pub(crate) fn join(tokens: &[&str]) -> Self {
         Self(ByteString::from(tokens.join(".")))

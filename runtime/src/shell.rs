@@ -17,7 +17,7 @@ use crate::timers::Waiting;
 /// Inputs that an actor takes before others have their turn.
 const BATCH: usize = 64;
 /// Inputs between two readings of the clocks within a batch: 60 ns each would be felt.
-const CLOCK_EVERY: usize = 8;
+const CLOCK_EVERY: usize = 16;
 
 /// Something waits for the actor.
 #[derive(Debug)]
@@ -90,7 +90,8 @@ impl Life {
         let mut now = self.home.node.clock.now();
         let mut handled: Option<Delivery> = None;
         for step in 1..=BATCH {
-            if let Some(reason) = self.wake(now)? {
+            let due = self.cell.deadline().is_some_and(|deadline| deadline.at <= now.mono);
+            if due && let Some(reason) = self.wake(now)? {
                 self.home.component.settle(handled);
                 return Ok(Batch::End(reason));
             }
@@ -119,9 +120,6 @@ impl Life {
     }
 
     fn wake(&mut self, now: Now) -> Result<Option<String>, String> {
-        if self.cell.deadline().is_none_or(|deadline| deadline.at > now.mono) {
-            return Ok(None);
-        }
         match self.cell.wake(now) {
             Ok(None) => Ok(None),
             Ok(Some(effects)) => Ok(self.home.carry_out(effects)),

@@ -269,22 +269,18 @@ fn outgoing_headers(headers: &Headers) -> Option<HeaderMap> {
 }
 
 /// What a server delivered, as the rest of the node knows it.
-fn incoming(now: Now, message: async_nats::Message) -> Option<Inbound> {
-    let subject = Subject::from_wire(Bytes::from(message.subject.into_string())).ok()?;
+fn incoming(now: Now, message: async_nats::Message) -> Inbound {
+    let subject = Subject::delivered(message.subject.into_string());
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Some(Inbound::NoResponders(subject));
+        return Inbound::NoResponders(subject);
     }
-    let reply = match message.reply {
-        None => None,
-        Some(reply) => Some(Subject::from_wire(Bytes::from(reply.into_string())).ok()?),
-    };
-    Some(Inbound::Message(Box::new(Message {
+    Inbound::Message(Box::new(Message {
         subject,
         headers: message.headers.map(|headers| Headers::from_raw(raw(&headers))).unwrap_or_default(),
         body: Body::Bytes(message.payload),
-        reply,
+        reply: message.reply.map(|reply| Subject::delivered(reply.into_string())),
         received: now,
-    })))
+    }))
 }
 
 fn raw(headers: &HeaderMap) -> Bytes {
@@ -308,9 +304,7 @@ async fn pump(mut subscriber: async_nats::Subscriber, clock: Clock, sink: Sink) 
             match Pin::new(&mut subscriber).poll_next(cx) {
                 Poll::Ready(Some(message)) => {
                     let now = *now.get_or_insert_with(|| clock.now());
-                    if let Some(inbound) = incoming(now, message) {
-                        sink(inbound);
-                    }
+                    sink(incoming(now, message));
                 }
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
