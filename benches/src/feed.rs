@@ -52,12 +52,14 @@ impl Feed {
         while sent < count {
             let next = BLOCK.min(count - sent);
             while sent + next > acknowledged + WINDOW {
-                acknowledged = receiver.number("acknowledge ")?;
+                acknowledged = receiver
+                    .number("acknowledge ")
+                    .map_err(|error| format!("{sent} sent, {acknowledged} acknowledged: {error}"))?;
             }
             self.stream.write_all(&block[..self.message.len() * usize::try_from(next)?])?;
             sent += next;
         }
-        receiver.number("done ")
+        receiver.number("done ").map_err(|error| format!("all {sent} sent, {acknowledged} acknowledged: {error}").into())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 
 /// How long a program may say nothing: valgrind is slow.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program, the lines it prints, and when it printed them. Dropping it kills it.
 #[derive(Debug)]

@@ -52,15 +52,25 @@ impl Server {
         format!("nats://{}", self.address())
     }
 
+    /// Waits until nobody is subscribed to `subject` any more: the server takes a moment to see that
+    /// a process has ended.
+    ///
+    /// # Errors
+    /// When somebody still is.
+    pub fn wait_for_silence(&self, subject: &str) -> Result<(), Failure> {
+        until(&format!("nobody reads {subject}"), || self.reads(subject).is_ok_and(|reads| !reads))
+    }
+
     /// Waits until somebody is subscribed to `subject`.
     ///
     /// # Errors
     /// When nobody is in time.
-    pub fn wait_for_subscription(&self, subject: &str) -> Result<(), Failure> {
-        let wanted = format!("\"{subject}\"");
-        until(&format!("somebody reads {subject}"), || {
-            self.ask("/connz?subs=1").is_ok_and(|answer| answer.contains(&wanted))
-        })
+    pub fn wait_for_reader(&self, subject: &str) -> Result<(), Failure> {
+        until(&format!("somebody reads {subject}"), || self.reads(subject).is_ok_and(|reads| reads))
+    }
+
+    fn reads(&self, subject: &str) -> std::io::Result<bool> {
+        Ok(self.ask("/connz?subs=1")?.contains(&format!("\"{subject}\"")))
     }
 
     fn ask(&self, path: &str) -> std::io::Result<String> {

@@ -5,28 +5,38 @@ use std::io::{Write, stdout};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use nunect_core::UnitId;
+use nunect_core::protocol::{echo, header};
 
 /// Where the feed publishes.
 pub const SUBJECT: &str = "bench.in";
 /// The node that is measured.
 pub const UNIT: &str = "bench";
-/// Where it echoes.
-pub const ECHO_SUBJECT: &str = "ops.echo.bench";
 /// The size of the feed's payloads.
 pub const PAYLOAD_BYTES: usize = 128;
 /// The headers of a message that has any: a telemetry message of the protocol.
 pub const HEADERS: [(&str, &str); 8] = [
-    ("X-Unit-ID", "relay-07"),
-    ("X-Session-ID", "9f86d081884c7d65"),
-    ("X-Sequence", "184467"),
-    ("X-TX-Timestamp", "1767225600123456789"),
-    ("X-Clock-Source", "ptp"),
-    ("X-Clock-Quality", "locked"),
-    ("X-Health-Status", "OK"),
-    ("X-CPU-Load", "37%"),
+    (header::UNIT_ID.name(), "relay-07"),
+    (header::SESSION_ID.name(), "9f86d081884c7d65"),
+    (header::SEQUENCE.name(), "184467"),
+    (header::TX_TIMESTAMP.name(), "1767225600123456789"),
+    (header::CLOCK_SOURCE.name(), "ptp"),
+    (header::CLOCK_QUALITY.name(), "locked"),
+    (header::HEALTH_STATUS.name(), "OK"),
+    (header::CPU_LOAD.name(), "37%"),
 ];
 /// Messages after which a receiver says how far it is, so that nothing is ever dropped on the way.
 pub const ACKNOWLEDGE_EVERY: u64 = 512;
+
+/// Where the measured node echoes.
+///
+/// # Panics
+/// When [`UNIT`] is no unit ID.
+#[must_use]
+pub fn echo_subject() -> String {
+    let unit: UnitId = UNIT.parse().expect("a unit ID");
+    echo::subject(&unit).as_str().to_owned()
+}
 
 /// Who does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

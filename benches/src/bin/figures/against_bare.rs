@@ -10,7 +10,7 @@ use nunect_benches::feed::Feed;
 use nunect_benches::running::Running;
 use nunect_benches::server::Server;
 use nunect_benches::table::{Reach, Row};
-use nunect_benches::work::{ECHO_SUBJECT, PAYLOAD_BYTES, SUBJECT, Side};
+use nunect_benches::work::{PAYLOAD_BYTES, SUBJECT, Side, echo_subject};
 
 use crate::product::sibling;
 
@@ -60,8 +60,9 @@ pub(crate) fn instructions(profiles: Option<&Path>) -> Result<Vec<Row>, Failure>
                 program.push("--headers");
             }
             let name = format!("receive-{}-{}-{count}", side_name(side), if headers { 8 } else { 0 });
+            server.wait_for_silence(SUBJECT)?;
             let receiver = Running::spawn(&mut under_callgrind(side, &program, profiles, &name)?)?;
-            server.wait_for_subscription(SUBJECT)?;
+            server.wait_for_reader(SUBJECT)?;
             Feed::connect(&server.address(), headers)?.run(count, &receiver)?;
             collected(&receiver.finish()?)
         };
@@ -123,8 +124,9 @@ pub(crate) fn throughput(rounds: usize) -> Result<Vec<Row>, Failure> {
         let outcome = compare(rounds, |side| {
             let (url, count_text) = (server.url(), count.to_string());
             let headers_flag: &[&str] = if headers { &["--headers"] } else { &[] };
+            server.wait_for_silence(SUBJECT)?;
             let receiver = Running::spawn(&mut measured(side, &["receive", &url, &count_text], headers_flag)?)?;
-            server.wait_for_subscription(SUBJECT)?;
+            server.wait_for_reader(SUBJECT)?;
             let nanos = Feed::connect(&server.address(), headers)?.run(count, &receiver)?;
             receiver.finish()?;
             Ok(rate(count, nanos))
@@ -142,8 +144,9 @@ pub(crate) fn echo(rounds: usize) -> Result<Vec<Row>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let server = Server::start()?;
     let outcome = compare(rounds, |side| {
+        server.wait_for_silence(&echo_subject())?;
         let _responder = Running::spawn(&mut measured(side, &["echo", &server.url()], &[])?)?;
-        server.wait_for_subscription(ECHO_SUBJECT)?;
+        server.wait_for_reader(&echo_subject())?;
         runtime.block_on(ask(&server.url()))
     })?;
     let row = Row {
@@ -157,11 +160,12 @@ pub(crate) fn echo(rounds: usize) -> Result<Vec<Row>, Failure> {
 /// The median of many requests, one after the other, in seconds.
 async fn ask(url: &str) -> Result<f64, Failure> {
     let client = async_nats::connect(url).await?;
+    let subject = echo_subject();
     let payload = bytes::Bytes::from(vec![b'x'; PAYLOAD_BYTES]);
     let mut took = Vec::with_capacity(ECHOES);
     for number in 0..ECHOES_BEFORE + ECHOES {
         let start = Instant::now();
-        client.request(ECHO_SUBJECT, payload.clone()).await?;
+        client.request(subject.clone(), payload.clone()).await?;
         if number >= ECHOES_BEFORE {
             took.push(start.elapsed().as_secs_f64());
         }
@@ -185,7 +189,7 @@ pub(crate) fn local(rounds: usize) -> Result<Vec<Row>, Failure> {
             ..against_clock(&bursts, "k/s", 1e-3, "tools/bench local")
         },
         Row {
-            what: "local single ping-pong, time".to_owned(),
+            what: "local single ping-pong, time to and fro".to_owned(),
             reach: Reach::Most(2.0),
             ..against_clock(&balls, "µs", 1e6, "tools/bench local")
         },

@@ -9,9 +9,11 @@ use nunect_benches::compare::Sample;
 use nunect_benches::running::Running;
 use nunect_benches::server::Server;
 use nunect_benches::table::{Reach, Row};
+use nunect_benches::work::UNIT;
 use serde_json::Value;
 
 const STARTS: usize = 30;
+const SIMULATIONS: usize = 5;
 /// When an idle node has settled.
 const SETTLED: Duration = Duration::from_secs(10);
 
@@ -36,7 +38,7 @@ pub(crate) fn startup() -> Result<Vec<Row>, Failure> {
     let mut took = Vec::new();
     for _ in 0..STARTS {
         let start = Instant::now();
-        let node = Running::spawn(Command::new(&program).args(["up", "--json", "--unit", "bench"]))?;
+        let node = Running::spawn(Command::new(&program).args(["up", "--json", "--unit", UNIT]))?;
         let (heard, ()) = node.hear(|line| says_online(line).then_some(()))?;
         took.push(heard.duration_since(start).as_secs_f64() * 1e3);
     }
@@ -54,13 +56,14 @@ pub(crate) fn startup() -> Result<Vec<Row>, Failure> {
 
 /// Whether a line of `nunect up --json` says that the unit itself was heard of.
 fn says_online(line: &str) -> bool {
-    let text = |value: &Value, key: &str, wanted: &str| value.get(key).and_then(Value::as_str) == Some(wanted);
-    serde_json::from_str::<Value>(line).is_ok_and(|event| line.contains("unit_online") && text(&event, "unit", "bench"))
+    let event: Value = serde_json::from_str(line).unwrap_or_default();
+    event["kind"] == "unit_online" && event["fields"]["unit"] == UNIT
 }
 
 pub(crate) fn memory() -> Result<Vec<Row>, Failure> {
     let server = Server::start()?;
-    let node = Running::spawn(Command::new(sibling("nunect")?).args(["up", "--json", "--nats", &server.url()]))?;
+    let program = sibling("nunect")?;
+    let node = Running::spawn(Command::new(program).args(["up", "--json", "--unit", UNIT, "--nats", &server.url()]))?;
     std::thread::sleep(SETTLED);
     let folder = Path::new("/proc").join(node.pid().to_string());
     let resident = kibibytes(&folder.join("status"), "VmRSS:")?;
@@ -83,5 +86,24 @@ fn kibibytes(file: &Path, key: &str) -> Result<f64, Failure> {
 }
 
 pub(crate) fn simulation() -> Result<Vec<Row>, Failure> {
-    Err("not yet".into())
+    let program = sibling("examples")?.join("flat_speed");
+    let mut speeds = Vec::new();
+    for _ in 0..SIMULATIONS {
+        let simulation = Running::spawn(Command::new(exists(program.clone(), "flat_speed")?).args(["1000", "600"]))?;
+        let (_, speed) = simulation.hear(|line| {
+            line.strip_suffix(" simulated s per wall s")?.rsplit(' ').next()?.parse::<f64>().ok()
+        })?;
+        simulation.finish()?;
+        speeds.push(speed);
+    }
+    let speeds = Sample::new(speeds);
+    Ok(vec![Row {
+        what: "`flat` simulation of 1,000 nodes, one core".to_owned(),
+        reach: Reach::Least(300.0),
+        figure: speeds.median(),
+        unit: " s/s",
+        spread: format!("{}, {} runs", speeds.spread(), speeds.count()),
+        control: "–".to_owned(),
+        command: "tools/bench simulation",
+    }])
 }

@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use clap::Args;
 use futures_util::StreamExt;
 use nunect_benches::Failure;
-use nunect_benches::work::{ECHO_SUBJECT, Side, Threads, UNIT};
+use nunect_benches::work::{Side, Threads, UNIT, echo_subject};
 use nunect_core::protocol::header;
 use nunect_runtime::{Bus, Clock, Node};
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn answer(url: String) -> Result<(), Failure> {
     let client = async_nats::connect(&url).await?;
-    let mut requests = client.subscribe(ECHO_SUBJECT).await?;
+    let mut requests = client.subscribe(echo_subject()).await?;
     while let Some(request) = requests.next().await {
         let received = unix_nanos()?;
         let Some(reply) = request.reply else { continue };
