@@ -332,7 +332,9 @@ impl Shared {
         // A bus that is about to be there is waited for: the first thing a node says should not be
         // that it is deaf. It then says so all the same.
         let connected = known.wait_for(|event| *event == Some(BusEvent::Connected));
-        if tokio::time::timeout(BUS_PATIENCE, connected).await.is_err() {
+        let waited = tokio::time::timeout(BUS_PATIENCE, connected).await;
+        // It may have come in the very moment that the time was up.
+        if waited.is_err() && !lock(&self.outbox).is_connected() {
             self.emit(None, Event::BusDisconnected);
             self.set_cause(Cause::BusAway, true);
         }
