@@ -8,6 +8,29 @@
 //! A [`Scenario`] says which nodes there are, what befalls them and what is expected of them; a
 //! [`Simulation`] lets it happen and comes to an [`Outcome`]. A test can also begin with
 //! [`Simulation::empty`] and start, kill and address nodes itself.
+//!
+//! ```
+//! use nunect_simulations::{Scenario, Simulation};
+//!
+//! let scenario = Scenario::parse("lost.yaml", "
+//! name: lost
+//! duration: 1m
+//! actors: { heartbeater: { interval: 2s } }
+//! nodes:
+//!   - { name: hub, actors: { monitor: {} } }
+//!   - { prefix: n, count: 10 }
+//! faults:
+//!   - { at: 30s, name: gone, crash: { nodes: n03 } }
+//! expect:
+//!   - within: 5010ms
+//!     after: { fault: gone }
+//!     see: { event: unit_offline, about: n03, nodes: hub }
+//!   - always: { without: { event: unit_offline, about: not n03 } }
+//! ")?;
+//! let outcome = Simulation::new(&scenario, nunect_actors::catalog(), 1)?.run();
+//! assert!(outcome.passed(), "{:#?}", outcome.expectations);
+//! # Ok::<(), nunect_simulations::ScenarioError>(())
+//! ```
 
 mod around;
 mod checker;

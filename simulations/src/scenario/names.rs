@@ -18,16 +18,20 @@ pub(crate) struct Unknown {
 /// # Errors
 /// When a name means no node, or nothing is left.
 pub(crate) fn resolve(names: &Names, units: &[UnitId]) -> Result<Vec<u32>, Unknown> {
-    let excludes = |name: &String| name.starts_with("not ");
-    let mut chosen = vec![names.0.iter().all(excludes) && !names.0.is_empty(); units.len()];
+    let (mut included, mut excluded) = (vec![false; units.len()], vec![false; units.len()]);
+    let mut all = !names.0.is_empty();
     for (position, name) in names.0.iter().enumerate() {
-        let (wanted, pattern) = match name.strip_prefix("not ") {
-            Some(pattern) => (false, pattern.trim()),
-            None => (true, name.as_str()),
+        let (pattern, list) = match name.strip_prefix("not ") {
+            Some(pattern) => (pattern.trim(), &mut excluded),
+            None => {
+                all = false;
+                (name.as_str(), &mut included)
+            }
         };
         let meant = meant(pattern, units).map_err(|(reason, help)| Unknown { position, reason, help })?;
-        meant.into_iter().for_each(|unit| chosen[unit] = wanted);
+        meant.into_iter().for_each(|unit| list[unit] = true);
     }
+    let chosen = included.into_iter().zip(excluded).map(|(included, excluded)| (included || all) && !excluded);
     let chosen: Vec<u32> = (0..).zip(chosen).filter(|&(_, chosen)| chosen).map(|(unit, _)| unit).collect();
     if chosen.is_empty() {
         return Err(Unknown { position: 0, reason: "this leaves no node".to_owned(), help: String::new() });
@@ -93,6 +97,7 @@ mod tests {
         assert_eq!(of(&["hub1..n01"]), Ok(vec![1, 2, 3]));
         assert_eq!(of(&["not n*"]), Ok(vec![0, 1]));
         assert_eq!(of(&["n*", "not n01"]), Ok(vec![2, 4]));
+        assert_eq!(of(&["not n01", "n*"]), Ok(vec![2, 4]));
     }
 
     #[test]

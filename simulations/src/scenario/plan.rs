@@ -109,11 +109,17 @@ impl Plan {
                     problems.add(key, format!("two nodes are called `{unit}`"), "rename one group");
                     break;
                 }
-                self.add_node(&key, &unit, group.role, &actors, clocks, problems);
+                if !self.add_node(&key, &unit, group.role, &actors, clocks, problems) {
+                    break;
+                }
+            }
+            if self.nodes.len() == NODES_MAX && !problems.is_empty() {
+                break;
             }
         }
     }
 
+    /// Adds a node. Returns whether it could.
     fn add_node(
         &mut self,
         key: &str,
@@ -122,21 +128,26 @@ impl Plan {
         actors: &Arc<[ActorSpec]>,
         clocks: Clocks,
         problems: &mut Problems,
-    ) {
-        match UnitId::new(unit) {
-            Ok(unit) if self.nodes.len() < NODES_MAX => self.nodes.push(PlannedNode {
-                unit,
-                role,
-                actors: Arc::clone(actors),
-                offset_max_ns: nanos(clocks.offset.0),
-                drift_max_ppb: clocks.drift.ppb,
-            }),
-            Ok(_) if self.nodes.len() == NODES_MAX => {
+    ) -> bool {
+        let unit = match UnitId::new(unit) {
+            Ok(unit) if self.nodes.len() < NODES_MAX => unit,
+            Ok(_) => {
                 problems.add(key, format!("more than {NODES_MAX} nodes"), "");
+                return false;
             }
-            Ok(_) => {}
-            Err(error) => problems.add(key, error.to_string(), ""),
-        }
+            Err(error) => {
+                problems.add(key, error.to_string(), "");
+                return false;
+            }
+        };
+        self.nodes.push(PlannedNode {
+            unit,
+            role,
+            actors: Arc::clone(actors),
+            offset_max_ns: nanos(clocks.offset.0),
+            drift_max_ppb: clocks.drift.ppb,
+        });
+        true
     }
 
     /// Reads a list of actors; one that is not enabled comes as its name alone.
@@ -173,11 +184,8 @@ fn names(key: &str, group: &Group, problems: &mut Problems) -> Vec<String> {
         (Some(name), None, None) => vec![name.clone()],
         (None, Some(prefix), Some(count @ 1..)) => {
             let width = count.to_string().len();
-            let last = count.min(u32::try_from(NODES_MAX).unwrap_or(u32::MAX));
-            (0..=last)
-                .take(usize::try_from(count).unwrap_or(usize::MAX))
-                .map(|n| format!("{prefix}{n:0width$}"))
-                .collect()
+            // One more than is allowed is enough to see that there are too many.
+            (0..count).take(NODES_MAX + 1).map(|n| format!("{prefix}{n:0width$}")).collect()
         }
         (None, Some(_), Some(0)) => {
             problems.add(format!("{key}.count"), "a group without nodes", "leave the group out");

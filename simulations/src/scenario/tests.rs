@@ -144,7 +144,8 @@ fn what_is_no_yaml_is_shown_where_it_stops_being_it() {
 
 #[test]
 fn nodes_that_cannot_be_are_errors() {
-    check("prefix: hub, count: 2", "prefix: hub*, count: 1", "", &["nodes[0]", "`hub*0`", "`-` and `_`"]);
+    check("prefix: hub, count: 2", "prefix: n, count: 4000000000", "", &["more than 100000 nodes"]);
+    check("prefix: hub, count: 2", "prefix: hub*, count: 9", "", &["nodes[0]", "`hub*0`", "`-` and `_`"]);
     check("count: 2", "count: 0", "0", &["without nodes"]);
     check("prefix: hub, count: 2", "prefix: hub", "", &["a name, or a prefix and a count"]);
     check("name: lone", "name: hub1", "", &["x.yaml:8:5: nodes[1]: two nodes are called `hub1`"]);
