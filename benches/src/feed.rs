@@ -59,7 +59,9 @@ impl Feed {
             self.stream.write_all(&block[..self.message.len() * usize::try_from(next)?])?;
             sent += next;
         }
-        receiver.number("done ").map_err(|error| format!("all {sent} sent, {acknowledged} acknowledged: {error}").into())
+        receiver
+            .number("done ")
+            .map_err(|error| format!("all {sent} sent, {acknowledged} acknowledged: {error}").into())
     }
 }
 

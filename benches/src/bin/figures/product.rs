@@ -90,9 +90,8 @@ pub(crate) fn simulation() -> Result<Vec<Row>, Failure> {
     let mut speeds = Vec::new();
     for _ in 0..SIMULATIONS {
         let simulation = Running::spawn(Command::new(exists(program.clone(), "flat_speed")?).args(["1000", "600"]))?;
-        let (_, speed) = simulation.hear(|line| {
-            line.strip_suffix(" simulated s per wall s")?.rsplit(' ').next()?.parse::<f64>().ok()
-        })?;
+        let (_, speed) = simulation
+            .hear(|line| line.strip_suffix(" simulated s per wall s")?.rsplit(' ').next()?.parse::<f64>().ok())?;
         simulation.finish()?;
         speeds.push(speed);
     }
