@@ -15,7 +15,7 @@ use nunect_core::{
 };
 use nunect_supervisor::{Backoff, ChildSpec, Intensity, Spec, Strategy, Supervisor};
 use ractor::ActorRef;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bus::{Bus, BusError, Inbound};
 use crate::clock::Clock;
@@ -190,7 +190,8 @@ pub(crate) struct Shared {
 }
 
 impl Node {
-    /// Starts a node on its bus. Everything that happens to it goes to `observer`.
+    /// Starts a node on its bus, and returns when its actors are up: what is published from then on
+    /// reaches them. Everything that happens to the node goes to `observer`.
     ///
     /// # Errors
     /// When the configuration of an actor is wrong, or the bus refuses the node.
@@ -243,7 +244,8 @@ impl Node {
         shared.connect().await?;
         let supervision = Spec { strategy: spec.strategy, intensity: spec.intensity, backoff: spec.backoff, children };
         let machine = Supervisor::new(supervision, spec.entropy.stream("supervisor", 0));
-        let root = Root::new(Arc::clone(&shared), machine);
+        let (started, running) = oneshot::channel();
+        let root = Root::new(Arc::clone(&shared), machine, started);
         let (tree, _) =
             ractor::Actor::spawn(None, Tree, root).await.map_err(|error| StartError::Spawn(error.to_string()))?;
         let mut tasks = Vec::new();
@@ -251,6 +253,8 @@ impl Node {
         spawn(tokio::spawn(timing(Arc::clone(&shared), tree.clone())));
         spawn(tokio::spawn(responding(Arc::clone(&shared), waiting)));
         spawn(tokio::spawn(sensing(Arc::clone(&shared), sense)));
+        // A tree that ended instead has said why.
+        let _ = running.await;
         Ok(Self { shared, tree, end: ended, tasks })
     }
 

@@ -8,6 +8,7 @@ use nunect_core::health::Cause;
 use nunect_core::{Event, Incarnation, StopReason};
 use nunect_supervisor::{Action, ChildId, Exit, Generation, Supervisor, TimerId};
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::oneshot;
 
 use crate::component::{Component, Control};
 use crate::node::{End, Shared};
@@ -38,12 +39,14 @@ pub(crate) struct Root {
     /// The machine cannot know that it is the root: when it gives up, the node ends, and its actors
     /// are told so.
     gave_up: bool,
+    /// Told once every actor had its first start.
+    started: Option<oneshot::Sender<()>>,
 }
 
 impl Root {
-    pub(crate) fn new(node: Arc<Shared>, machine: Supervisor) -> Self {
+    pub(crate) fn new(node: Arc<Shared>, machine: Supervisor, started: oneshot::Sender<()>) -> Self {
         let lives = node.components().map(|_| None).collect();
-        Self { node, machine, lives, gave_up: false }
+        Self { node, machine, lives, gave_up: false, started: Some(started) }
     }
 }
 
@@ -58,6 +61,10 @@ impl ractor::Actor for Tree {
 
     async fn post_start(&self, myself: ActorRef<Told>, root: &mut Root) -> Result<(), ActorProcessingErr> {
         root.drive(&myself, nunect_supervisor::Event::Start).await;
+        if let Some(started) = root.started.take() {
+            // Whoever waited may have gone away.
+            let _ = started.send(());
+        }
         Ok(())
     }
 
