@@ -14,6 +14,9 @@ use crate::table::Table;
 /// Subjects whose routes are remembered between changes of interest.
 pub const CACHE_MAX: usize = 4_096;
 
+/// The same for each subscription, where there are many.
+pub const CACHE_PER_SUBSCRIPTION: usize = 4;
+
 /// A client of the broker: a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u32);
@@ -46,7 +49,7 @@ pub struct Broker {
     next: u64,
     entries: BTreeMap<SubscriptionId, Entry>,
     root: Level,
-    cache: Table<Subject, Arc<Routes>>,
+    cache: Table<Subject, Routes>,
 }
 
 /// The subscriptions that share the first tokens of their patterns.
@@ -109,14 +112,24 @@ impl Broker {
         mut pick: impl FnMut(usize) -> usize,
         mut deliver: impl FnMut(Target),
     ) -> usize {
-        let routes = self.routes(subject);
-        for &target in &routes.all {
-            deliver(target);
+        let Self { entries, root, cache, .. } = self;
+        // An inbox is used once, and not worth remembering; but all inboxes of one client go the same
+        // way, unless somebody subscribed to a single one.
+        let is_inbox = inbox::is_inbox(subject);
+        let inboxes = if is_inbox { subject.parent().filter(inbox::is_inbox) } else { None };
+        let key = inboxes.as_ref().unwrap_or(subject);
+        if let Some(routes) = cache.get(key) {
+            return routes.deliver(&mut pick, &mut deliver);
         }
-        for (_, members) in &routes.groups {
-            deliver(members[pick(members.len()) % members.len()]);
+        let (routes, by_last_token) = Routes::of(subject, root, entries);
+        let reached = routes.deliver(&mut pick, &mut deliver);
+        if !is_inbox || (inboxes.is_some() && !by_last_token) {
+            if cache.len() >= CACHE_MAX.max(CACHE_PER_SUBSCRIPTION * entries.len()) {
+                cache.clear();
+            }
+            cache.insert(key.clone(), routes);
         }
-        routes.all.len() + routes.groups.len()
+        reached
     }
 
     /// How many subscriptions there are.
@@ -130,18 +143,19 @@ impl Broker {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
 
-    fn routes(&mut self, subject: &Subject) -> Arc<Routes> {
-        if let Some(routes) = self.cache.get(subject) {
-            return Arc::clone(routes);
-        }
+impl Routes {
+    /// The routes of `subject`, and whether another last token could go elsewhere.
+    fn of(subject: &Subject, root: &Level, entries: &BTreeMap<SubscriptionId, Entry>) -> (Self, bool) {
         let mut ids = Vec::new();
         let tokens: Vec<&str> = subject.tokens().collect();
-        self.root.collect(&tokens, &mut ids);
+        let mut by_last_token = false;
+        root.collect(&tokens, &mut ids, &mut by_last_token);
         ids.sort_unstable();
-        let mut routes = Routes::default();
+        let mut routes = Self::default();
         for id in ids {
-            let Some(entry) = self.entries.get(&id) else { continue };
+            let Some(entry) = entries.get(&id) else { continue };
             match &entry.queue {
                 None => routes.all.push(entry.target),
                 Some(queue) => match routes.groups.iter_mut().find(|(name, _)| name == queue) {
@@ -150,14 +164,17 @@ impl Broker {
                 },
             }
         }
-        let routes = Arc::new(routes);
-        if !inbox::is_inbox(subject) {
-            if self.cache.len() >= CACHE_MAX {
-                self.cache.clear();
-            }
-            self.cache.insert(subject.clone(), Arc::clone(&routes));
+        (routes, by_last_token)
+    }
+
+    fn deliver(&self, pick: &mut impl FnMut(usize) -> usize, deliver: &mut impl FnMut(Target)) -> usize {
+        for &target in &self.all {
+            deliver(target);
         }
-        routes
+        for (_, members) in &self.groups {
+            deliver(members[pick(members.len()) % members.len()]);
+        }
+        self.all.len() + self.groups.len()
     }
 }
 
@@ -203,17 +220,19 @@ impl Level {
         self.literal.is_empty() && self.one.is_none() && self.rest.is_empty() && self.here.is_empty()
     }
 
-    fn collect(&self, tokens: &[&str], ids: &mut Vec<SubscriptionId>) {
+    /// Adds what matches `tokens`, and notes whether another last token could match something else.
+    fn collect(&self, tokens: &[&str], ids: &mut Vec<SubscriptionId>, by_last_token: &mut bool) {
         let Some((first, others)) = tokens.split_first() else {
             ids.extend(&self.here);
             return;
         };
+        *by_last_token |= others.is_empty() && !self.literal.is_empty();
         ids.extend(&self.rest);
         if let Some(level) = &self.one {
-            level.collect(others, ids);
+            level.collect(others, ids, by_last_token);
         }
         if let Some(level) = self.literal.get(*first) {
-            level.collect(others, ids);
+            level.collect(others, ids, by_last_token);
         }
     }
 }

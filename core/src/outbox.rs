@@ -154,15 +154,12 @@ impl Outbox {
             self.counters.dropped += 1;
             return Err(RequestError::BusAway);
         }
-        let Some(reply) = requests.open(now, slot, id, timeout) else {
+        if requests.is_full() {
             self.counters.refused += 1;
             return Err(RequestError::Refused);
-        };
-        message.reply = Some(reply.clone());
-        let Some(sequence) = self.number(&message.subject) else {
-            requests.close(&reply);
-            return Err(RequestError::Refused);
-        };
+        }
+        let Some(sequence) = self.number(&message.subject) else { return Err(RequestError::Refused) };
+        message.reply = requests.open(now, slot, id, timeout);
         Ok(self.stamp(now, message, Some(sequence)))
     }
 

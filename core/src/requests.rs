@@ -53,7 +53,7 @@ impl Requests {
 
     /// Opens a request and returns the subject of its answer; `None` beyond [`REQUESTS_MAX`].
     pub(crate) fn open(&mut self, now: Now, slot: Slot, id: RequestId, timeout: Duration) -> Option<Subject> {
-        if self.pending.len() >= REQUESTS_MAX {
+        if self.is_full() {
             return None;
         }
         self.next += 1;
@@ -65,8 +65,7 @@ impl Requests {
 
     /// Closes the request that `subject` answers; `None` when it is over, or never was.
     pub fn close(&mut self, subject: &Subject) -> Option<Pending> {
-        let run = [self.unit.as_str(), self.session.as_str()];
-        let number = inbox::number(subject).filter(|_| subject.tokens().skip(1).take(2).eq(run))?;
+        let number = inbox::own_number(subject, &self.unit, &self.session)?;
         let pending = self.pending.remove(&number)?;
         self.due.remove(&(pending.due, number));
         Some(pending)
@@ -101,6 +100,12 @@ impl Requests {
     #[must_use]
     pub fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Whether no more can be opened.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.pending.len() >= REQUESTS_MAX
     }
 
     /// Whether none is.

@@ -25,7 +25,11 @@ pub enum TokenError {
 /// # Errors
 /// When it is empty or holds another character.
 pub fn check_token(token: &str) -> Result<(), TokenError> {
-    match token.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))) {
+    let legal = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !token.is_empty() && token.bytes().all(|byte| legal(&char::from(byte))) {
+        return Ok(());
+    }
+    match token.chars().find(|c| !legal(c)) {
         Some(c) => Err(TokenError::Character(c)),
         None if token.is_empty() => Err(TokenError::Empty),
         None => Ok(()),
@@ -139,6 +143,12 @@ impl Subject {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The subject without its last token; `None` when that is its only one.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let (parent, _) = self.0.rsplit_once('.')?;
+        Some(Self(self.0.slice_ref(parent)))
     }
 
     /// The text as shared bytes.

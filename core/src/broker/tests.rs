@@ -157,7 +157,7 @@ fn groups_come_after_those_who_listen_alone() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded_and_inboxes_are_not_remembered() {
+fn what_is_remembered_is_bounded_and_the_inboxes_of_a_client_are_remembered_as_one() {
     let mut broker = Broker::new();
     broker.subscribe(ClientId(1), 1, pattern_of(">"), None);
     for number in 0..CACHE_MAX + 10 {
@@ -165,8 +165,24 @@ fn what_is_remembered_is_bounded_and_inboxes_are_not_remembered() {
         assert!(broker.cache.len() <= CACHE_MAX);
     }
     let remembered = broker.cache.len();
-    assert_eq!(tags(&mut broker, "_INBOX.alpha.1.1"), [1]);
-    assert_eq!(broker.cache.len(), remembered);
+    for number in 0..10 {
+        assert_eq!(tags(&mut broker, &format!("_INBOX.alpha.1.{number}")), [1]);
+    }
+    assert_eq!(broker.cache.len(), remembered + 1);
+}
+
+#[test]
+fn whoever_listens_on_a_single_inbox_gets_that_one_alone() {
+    let mut broker = Broker::new();
+    broker.subscribe(ClientId(1), 1, pattern_of("_INBOX.alpha.1.*"), None);
+    broker.subscribe(ClientId(2), 2, pattern_of("_INBOX.alpha.1.7"), None);
+    for _ in 0..2 {
+        assert_eq!(tags(&mut broker, "_INBOX.alpha.1.6"), [1]);
+        assert_eq!(tags(&mut broker, "_INBOX.alpha.1.7"), [1, 2]);
+        assert_eq!(tags(&mut broker, "_INBOX.alpha.1"), Vec::<u32>::new());
+        assert_eq!(tags(&mut broker, "_INBOX.alpha"), Vec::<u32>::new());
+        assert_eq!(tags(&mut broker, "_INBOX"), Vec::<u32>::new());
+    }
 }
 
 #[test]

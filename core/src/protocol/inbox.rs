@@ -38,9 +38,23 @@ pub fn nobody(unit: &UnitId, session: &SessionId) -> Subject {
 pub fn number(subject: &Subject) -> Option<u64> {
     let mut tokens = subject.tokens();
     let [PREFIX, _, _, number] = [tokens.next()?, tokens.next()?, tokens.next()?, tokens.next()?] else { return None };
-    // A number has one spelling: `+7` and `07` are no answers to request 7.
+    if tokens.next().is_none() { plain(number) } else { None }
+}
+
+/// The number of the request of this run of `unit` that `subject` answers; `None` for all others.
+#[must_use]
+pub fn own_number(subject: &Subject, unit: &UnitId, session: &SessionId) -> Option<u64> {
+    let mut rest = subject.as_str();
+    for token in [PREFIX, unit.as_str(), session.as_str()] {
+        rest = rest.strip_prefix(token)?.strip_prefix('.')?;
+    }
+    plain(rest)
+}
+
+/// A number has one spelling: `+7` and `07` are no answers to request 7.
+fn plain(number: &str) -> Option<u64> {
     let plain = number == "0" || (!number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit()));
-    if plain && tokens.next().is_none() { number.parse().ok() } else { None }
+    if plain { number.parse().ok() } else { None }
 }
 
 /// Whether `subject` is an inbox of anybody: used once, and not worth remembering.
