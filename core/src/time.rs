@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod rfc3339;
+
 /// An instant of a monotonic clock: nanoseconds since an origin that only this node knows.
 ///
 /// Every duration and every deadline is computed from this clock.

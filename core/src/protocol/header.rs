@@ -1,7 +1,6 @@
 //! Header names with the types of their values (protocol, section 2).
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::identity::{Role, SessionId, UnitId};
 use crate::message::Headers;
@@ -170,30 +169,6 @@ pub enum Health {
     Critical,
     /// Stopped, or not heard of.
     Offline,
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// The word on the wire.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The value of a word on the wire.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
 }
 
 words!(ClockSource { Ptp => "ptp", Gps => "gps", Ntp => "ntp", Unsynced => "unsynced" });

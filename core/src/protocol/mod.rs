@@ -2,11 +2,39 @@
 //!
 //! Section numbers refer to the protocol's own page, which `docs/PROTOCOL.md` carries.
 
+/// The words of a closed list: how each is written, read and shown.
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// The word on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The value of a word on the wire.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+pub mod command;
 pub mod dead;
 pub mod echo;
 pub mod header;
 pub mod heartbeat;
 pub mod inbox;
+pub mod log;
+pub mod units;
 
 use crate::identity::{IdentityError, UnitId};
 use crate::message::Message;
@@ -55,6 +83,11 @@ fn unit_after(subject: &Subject, prefix: &str, expected: &'static str) -> Result
         .and_then(|rest| rest.strip_prefix('.'))
         .filter(|token| !token.contains('.'))
         .ok_or_else(|| ProtocolError::Subject { subject: subject.clone(), expected })?;
+    identity(subject, token)
+}
+
+/// The unit that `token` of `subject` names.
+fn identity(subject: &Subject, token: &str) -> Result<UnitId, ProtocolError> {
     UnitId::new(token).map_err(|error| ProtocolError::Identity { subject: subject.clone(), error })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use garde::Validate;
 use nunect_core::config::period_within;
+pub use nunect_core::protocol::log::Level;
 use nunect_core::subject::check_token;
 use nunect_core::{ActorSpec, ConfigError, Period, Role, UnitId};
 use schemars::JsonSchema;
@@ -98,23 +99,6 @@ pub struct LoggingSection {
     /// The message headers that are written beside the text.
     #[garde(length(max = 64), inner(length(chars, min = 1, max = 64), custom(printable)))]
     pub include_fields: Vec<String>,
-}
-
-/// How grave a record is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Level {
-    /// For those who look for a fault.
-    Debug,
-    /// The usual course of things.
-    #[default]
-    Info,
-    /// Something to look at.
-    Warn,
-    /// Something failed.
-    Error,
-    /// The node cannot go on.
-    Fatal,
 }
 
 /// The address of a NATS server: `nats://` or `tls://`, and perhaps user and password. What is

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
