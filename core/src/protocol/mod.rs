@@ -73,6 +73,14 @@ pub enum ProtocolError {
         /// What the family carries.
         expected: &'static str,
     },
+    /// The answer is that there is none.
+    #[error("refused with code {code}: {reason}")]
+    Refused {
+        /// `X-Response-Code`.
+        code: u16,
+        /// `X-Reason`.
+        reason: String,
+    },
 }
 
 /// The unit in the last token of `subject`, when what stands before it is `prefix`.
@@ -89,6 +97,25 @@ fn unit_after(subject: &Subject, prefix: &str, expected: &'static str) -> Result
 /// The unit that `token` of `subject` names.
 fn identity(subject: &Subject, token: &str) -> Result<UnitId, ProtocolError> {
     UnitId::new(token).map_err(|error| ProtocolError::Identity { subject: subject.clone(), error })
+}
+
+/// The answer to a request that is not granted.
+#[must_use]
+pub fn refused(reply: Subject, code: u16, reason: &str) -> Message {
+    Message::new(reply)
+        .with(&header::RESPONSE_CODE, header::Value::Unsigned(code.into()))
+        .with(&header::REASON, header::Value::text(reason))
+}
+
+/// Whether `answer` is one, by its code: none, or one below 300.
+fn accepted(answer: &Message) -> Result<(), ProtocolError> {
+    match header::RESPONSE_CODE.read(&answer.headers)? {
+        Some(code) if code >= 300 => {
+            let reason = header::REASON.read(&answer.headers)?.unwrap_or_else(|| "no reason given".to_owned());
+            Err(ProtocolError::Refused { code, reason })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The answer of a full mailbox to a request: code 503 (protocol, section 2, provisioning row).
