@@ -53,6 +53,9 @@ impl Actor for Echo {
             | Input::Host(_)
             | Input::Bus(_)
             | Input::Node(_)
+            | Input::Link(_)
+            | Input::Log(_)
+            | Input::Port(..)
             | Input::Stopping(_) => {}
         }
         Ok(())

@@ -90,7 +90,7 @@ impl Actor for Heartbeater {
     fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) -> Result<(), Fault> {
         match input {
             Input::Host(report) => self.host = report,
-            Input::Node(NodeReport::Health(health)) => self.health = health,
+            Input::Node(NodeReport::Health(health)) => self.health = *health,
             Input::Bus(BusEvent::Connected) => self.due = Some(now.mono),
             Input::Bus(BusEvent::Disconnected) => self.due = None,
             Input::Stopping(StopReason::NodeShutdown) => {
@@ -99,10 +99,15 @@ impl Actor for Heartbeater {
                     out.publish(self.heartbeat(now.mono).build());
                 }
             }
-            Input::Started
+            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            | Input::Node(NodeReport::Done { .. })
+            | Input::Started
             | Input::Message(_)
             | Input::Reply { .. }
             | Input::Timeout(_)
+            | Input::Link(_)
+            | Input::Log(_)
+            | Input::Port(..)
             | Input::Stopping(StopReason::Restart | StopReason::Command) => {}
         }
         if self.deadline().is_some_and(|deadline| deadline.at <= now.mono) {

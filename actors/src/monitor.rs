@@ -108,7 +108,15 @@ impl Actor for Monitor {
             Input::Timeout(_) => self.look_for_silence(now.mono, out),
             Input::Bus(BusEvent::Connected) => self.listening_since = Some(now.mono),
             Input::Bus(BusEvent::Disconnected) => self.listening_since = None,
-            Input::Started | Input::Reply { .. } | Input::Host(_) | Input::Node(_) | Input::Stopping(_) => {}
+            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            | Input::Started
+            | Input::Reply { .. }
+            | Input::Host(_)
+            | Input::Node(_)
+            | Input::Link(_)
+            | Input::Log(_)
+            | Input::Port(..)
+            | Input::Stopping(_) => {}
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -12,8 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::config::ConfigError;
 use crate::event::Event;
 use crate::identity::{ActorName, Incarnation, Role, SessionId, UnitId};
+use crate::log::LogRecord;
 use crate::message::Message;
+use crate::protocol::command::{ActorReport, ChaosKind};
 use crate::protocol::header::Health;
+use crate::protocol::log::Level;
+use crate::protocol::units::UnitStatus;
 use crate::random::{ChaCha8Rng, Entropy};
 use crate::subject::{Pattern, Subject};
 use crate::time::{Deadline, Now};
@@ -115,7 +120,12 @@ pub struct Contract {
     pub sensors: Vec<Sensor>,
     /// How much may wait for it.
     pub mailbox: MailboxLimits,
+    /// The tasks beside it that do I/O of its own: what it says by [`Effect::Port`] goes there.
+    pub ports: Vec<PortName>,
 }
+
+/// The name of a task that does I/O for an actor, as the host knows it: `log-file`.
+pub type PortName = &'static str;
 
 /// One subscription of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,8 +152,17 @@ pub enum Sensor {
     },
     /// [`Input::Bus`], the present state at once after the start and then every change.
     Bus,
-    /// [`Input::Node`], the present state at once after the start and then every change.
+    /// [`Input::Node`] with the node's health, the present state at once after the start and then
+    /// every change.
     Node,
+    /// [`Input::Link`], at this period while the bus is there.
+    Link {
+        /// The period.
+        every: Duration,
+    },
+    /// [`Input::Log`]: everything the node has to say from its present log level on, except what the
+    /// actor itself gives rise to.
+    Log,
 }
 
 /// How much may wait in a mailbox, and what gives way (protocol, section 6).
@@ -192,10 +211,16 @@ pub enum Input<'a> {
     Timeout(&'static str),
     /// The host's processor and memory.
     Host(HostReport),
-    /// The bus came or went.
-    Bus(BusEvent),
-    /// The state of the node as a whole.
-    Node(NodeReport),
+    /// The bus came or went, or had something to say.
+    Bus(&'a BusEvent),
+    /// The round trip to the server.
+    Link(LinkReport),
+    /// The node as a whole, or its answer to a command of this life.
+    Node(&'a NodeReport),
+    /// Something to write down.
+    Log(&'a LogRecord),
+    /// The task behind a port has something to say.
+    Port(PortName, &'a Bytes),
     /// The last input of this life.
     Stopping(StopReason),
 }
@@ -211,7 +236,10 @@ impl Input<'_> {
             Self::Timeout(_) => "timeout",
             Self::Host(_) => "host",
             Self::Bus(_) => "bus",
+            Self::Link(_) => "link",
             Self::Node(_) => "node",
+            Self::Log(_) => "log",
+            Self::Port(..) => "port",
             Self::Stopping(_) => "stopping",
         }
     }
@@ -226,20 +254,113 @@ pub struct HostReport {
     pub memory_percent: Option<f32>,
 }
 
+/// What the link to the server is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkReport {
+    /// The time to the server and back, through nobody's mailbox; absent when it could not be
+    /// measured, never zero for that.
+    pub round_trip: Option<Duration>,
+}
+
 /// What happened to the connection to the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BusEvent {
     /// Messages go out.
     Connected,
     /// They do not; mailboxes wait and the outbox keeps what its rules say.
     Disconnected,
+    /// The server refuses what the node is not permitted to do.
+    Denied {
+        /// What it wanted to do.
+        action: BusAction,
+        /// With which subject or pattern.
+        subject: String,
+    },
+    /// The node did not keep up with a subscription: messages were lost.
+    SlowConsumer,
+    /// The server refuses the node itself, or ended the connection: credentials, limits.
+    Refused {
+        /// Why, in the server's words.
+        reason: String,
+    },
+}
+
+/// What may be permitted on a bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BusAction {
+    /// Sending.
+    Publish,
+    /// Reading.
+    Subscribe,
+}
+
+impl fmt::Display for BusAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        })
+    }
 }
 
 /// What an actor may know of its node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeReport {
     /// How the node as a whole does.
     Health(Health),
+    /// What came of a [`NodeCommand`].
+    Done {
+        /// Which, as [`Effects::command`] named it.
+        id: RequestId,
+        /// The answer, or why there is none.
+        result: Result<NodeAnswer, NodeRefusal>,
+    },
+}
+
+/// The few things that an actor may ask of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeCommand {
+    /// Its supervision tree, and how many units it sees.
+    Describe,
+    /// From which level on the node writes down what happens.
+    LogLevel(Level),
+    /// To do harm to one of its actors, if the configuration allows that.
+    Chaos {
+        /// Which.
+        actor: ActorName,
+        /// What.
+        what: ChaosKind,
+    },
+    /// To end, since another node of the same name was there before.
+    Leave {
+        /// The other's session.
+        session: SessionId,
+    },
+}
+
+/// What a node answers to a command that it carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeAnswer {
+    /// It is done.
+    Done,
+    /// To [`NodeCommand::Describe`].
+    Description {
+        /// The root of the supervision tree.
+        tree: Box<ActorReport>,
+        /// Units that its monitor sees and that are not OFFLINE.
+        units: u64,
+    },
+}
+
+/// Why a node does not carry out a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NodeRefusal {
+    /// As HTTP would say it: 403 not allowed, 404 no such actor.
+    pub code: u16,
+    /// In words.
+    pub reason: String,
 }
 
 /// Why a life ends.
@@ -290,8 +411,23 @@ pub enum Effect {
     Respond(Message),
     /// Let the outside observe it.
     Emit(Event),
+    /// Write a row of the node's directory of units.
+    Directory(DirectoryChange),
+    /// Ask something of the node.
+    Node(RequestId, NodeCommand),
+    /// Give it to the task behind a port.
+    Port(PortName, Bytes),
     /// End this life, as if it had come to its natural end.
     Stop(Cow<'static, str>),
+}
+
+/// A change of a node's directory of units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryChange {
+    /// This is how a unit does now.
+    Seen(UnitStatus),
+    /// A unit is known no longer.
+    Forgotten(UnitId),
 }
 
 /// The effects of one `handle`, in order: the only way out of an actor.
@@ -342,6 +478,24 @@ impl Effects {
             source = error.source();
         }
         self.emit(Event::Malformed { subject: subject.clone(), reason });
+    }
+
+    /// Writes a row of the node's directory of units.
+    pub fn directory(&mut self, change: DirectoryChange) {
+        self.items.push(Effect::Directory(change));
+    }
+
+    /// Asks something of the node. [`NodeReport::Done`] with this id tells what came of it.
+    pub fn command(&mut self, command: NodeCommand) -> RequestId {
+        self.requests += 1;
+        let id = RequestId { incarnation: self.incarnation, number: self.requests };
+        self.items.push(Effect::Node(id, command));
+        id
+    }
+
+    /// Gives `bytes` to the task behind a port of this actor's contract.
+    pub fn port(&mut self, port: PortName, bytes: impl Into<Bytes>) {
+        self.items.push(Effect::Port(port, bytes.into()));
     }
 
     /// Ends this life.

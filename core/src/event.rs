@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::actor::BusAction;
 use crate::identity::{Incarnation, SessionId, UnitId};
+use crate::protocol::command::ChaosKind;
 use crate::protocol::header::Health;
+use crate::protocol::log::Level;
 use crate::subject::Subject;
 
 /// Something worth knowing that happened. Who it happened to (unit, actor) and when stands beside it.
@@ -33,8 +36,80 @@ pub enum Event {
     BusConnected,
     /// They do not.
     BusDisconnected,
+    /// The server refuses what the node is not permitted to do.
+    BusDenied {
+        /// What it wanted to do.
+        action: BusAction,
+        /// With which subject or pattern.
+        subject: String,
+    },
+    /// The node did not keep up with a subscription: the client lost messages before a mailbox saw
+    /// them.
+    BusSlow,
+    /// The server refuses the node itself, or ended the connection.
+    BusRefused {
+        /// Why, in the server's words.
+        reason: String,
+    },
+    /// The wall clock jumped: its time is not what it was a moment ago plus that moment.
+    ClockStepped {
+        /// By how many milliseconds; negative: back.
+        by_ms: i64,
+    },
+    /// Another node of this name is there.
+    DuplicateUnit {
+        /// The other's run.
+        session: SessionId,
+        /// Whether this node ends, since the other was there before.
+        leaving: bool,
+    },
+    /// The configuration was read again.
+    Reloaded {
+        /// What is now different, as dotted keys.
+        changed: Vec<String>,
+        /// What is different in the file and takes a restart of the node.
+        restart_needed: Vec<String>,
+    },
+    /// From another level on the node writes down what happens.
+    LogLevelSet {
+        /// The level.
+        level: Level,
+    },
+
+    // Commands.
+    /// Somebody did harm to an actor, as the configuration allows.
+    ChaosInjected {
+        /// What.
+        what: ChaosKind,
+    },
+    /// A command was refused.
+    CommandRefused {
+        /// Which.
+        command: String,
+        /// Why.
+        reason: String,
+    },
 
     // Supervision.
+    /// An actor does not come back from an input.
+    ActorHung {
+        /// From which: a subject, or the kind of input.
+        on: String,
+        /// For how long already.
+        running: Duration,
+    },
+    /// An actor that hung came back.
+    ActorReturned {
+        /// After how long.
+        running: Duration,
+    },
+    /// The task behind a port of an actor failed at something.
+    PortFailed {
+        /// Which port.
+        port: Cow<'static, str>,
+        /// At what, and why.
+        reason: String,
+    },
     /// An actor lives.
     ActorStarted {
         /// Which of its lives this is.
@@ -149,6 +224,31 @@ pub enum Event {
         units_max: u64,
     },
 
+    // The cluster, and the server behind it.
+    /// The units in reach as a whole do better or worse.
+    ClusterChanged {
+        /// How they do: HEALTHY, DEGRADED or PARTITIONED.
+        state: Cow<'static, str>,
+        /// How many others are in reach.
+        peers: u64,
+    },
+    /// A client connected to the server, or left it.
+    ServerClient {
+        /// Its name.
+        client: String,
+        /// Whether it came.
+        connected: bool,
+        /// Why it left; from where it came.
+        detail: String,
+    },
+    /// The server cut off clients that did not keep up.
+    ServerSlowConsumers {
+        /// Which server.
+        server: String,
+        /// How many since it started.
+        total: u64,
+    },
+
     /// An event of an actor that is not ours.
     Custom {
         /// What happened, as one word.
@@ -194,12 +294,27 @@ impl Event {
             Self::UnitHealth { .. } => "unit_health",
             Self::UnitOffline { .. } => "unit_offline",
             Self::UnitsFull { .. } => "units_full",
+            Self::BusDenied { .. } => "bus_denied",
+            Self::BusSlow => "bus_slow",
+            Self::BusRefused { .. } => "bus_refused",
+            Self::ClockStepped { .. } => "clock_stepped",
+            Self::DuplicateUnit { .. } => "duplicate_unit",
+            Self::Reloaded { .. } => "reloaded",
+            Self::LogLevelSet { .. } => "log_level_set",
+            Self::ChaosInjected { .. } => "chaos_injected",
+            Self::CommandRefused { .. } => "command_refused",
+            Self::ActorHung { .. } => "actor_hung",
+            Self::ActorReturned { .. } => "actor_returned",
+            Self::PortFailed { .. } => "port_failed",
+            Self::ClusterChanged { .. } => "cluster_changed",
+            Self::ServerClient { .. } => "server_client",
+            Self::ServerSlowConsumers { .. } => "server_slow_consumers",
             Self::Custom { kind, .. } => kind,
         }
     }
 
     /// Every name but those of custom events.
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 35] = [
         "node_started",
         "node_stopping",
         "node_health",
@@ -220,6 +335,21 @@ impl Event {
         "unit_health",
         "unit_offline",
         "units_full",
+        "bus_denied",
+        "bus_slow",
+        "bus_refused",
+        "clock_stepped",
+        "duplicate_unit",
+        "reloaded",
+        "log_level_set",
+        "chaos_injected",
+        "command_refused",
+        "actor_hung",
+        "actor_returned",
+        "port_failed",
+        "cluster_changed",
+        "server_client",
+        "server_slow_consumers",
     ];
 
     /// How urgent it is.
@@ -234,7 +364,18 @@ impl Event {
             | Self::RestartScheduled { .. }
             | Self::MailboxResumed
             | Self::UnitOnline { .. }
+            | Self::Reloaded { .. }
+            | Self::LogLevelSet { .. }
+            | Self::ActorReturned { .. }
+            | Self::ServerClient { .. }
             | Self::Custom { .. } => Severity::Info,
+            Self::ClusterChanged { state, .. } => {
+                if state == "HEALTHY" {
+                    Severity::Info
+                } else {
+                    Severity::Warn
+                }
+            }
             Self::NodeHealth { health, .. } | Self::UnitHealth { to: health, .. } => match health {
                 Health::Ok => Severity::Info,
                 Health::Degraded => Severity::Warn,
@@ -248,8 +389,18 @@ impl Event {
             | Self::PublishRefused { .. }
             | Self::Malformed { .. }
             | Self::UnitsFull { .. }
-            | Self::UnitOffline { .. } => Severity::Warn,
-            Self::Escalated { .. } => Severity::Error,
+            | Self::UnitOffline { .. }
+            | Self::BusDenied { .. }
+            | Self::BusSlow
+            | Self::ClockStepped { .. }
+            | Self::ChaosInjected { .. }
+            | Self::CommandRefused { .. }
+            | Self::PortFailed { .. }
+            | Self::ServerSlowConsumers { .. } => Severity::Warn,
+            Self::Escalated { .. }
+            | Self::BusRefused { .. }
+            | Self::DuplicateUnit { .. }
+            | Self::ActorHung { .. } => Severity::Error,
         }
     }
 
@@ -277,6 +428,21 @@ impl Event {
             | Self::PublishRefused { .. }
             | Self::Malformed { .. }
             | Self::UnitsFull { .. }
+            | Self::BusDenied { .. }
+            | Self::BusSlow
+            | Self::BusRefused { .. }
+            | Self::ClockStepped { .. }
+            | Self::DuplicateUnit { .. }
+            | Self::Reloaded { .. }
+            | Self::LogLevelSet { .. }
+            | Self::ChaosInjected { .. }
+            | Self::CommandRefused { .. }
+            | Self::ActorHung { .. }
+            | Self::ActorReturned { .. }
+            | Self::PortFailed { .. }
+            | Self::ClusterChanged { .. }
+            | Self::ServerClient { .. }
+            | Self::ServerSlowConsumers { .. }
             | Self::Custom { .. } => None,
         }
     }
@@ -320,6 +486,29 @@ impl std::fmt::Display for Event {
             Self::UnitHealth { unit, from, to, reason } => write!(f, "{unit} {from} → {to}: {reason}"),
             Self::UnitsFull { units_max } => write!(f, "{units_max} units are tracked; further ones are ignored"),
             Self::UnitOffline { unit, reason } => write!(f, "{unit} is OFFLINE: {reason}"),
+            Self::BusDenied { action, subject } => write!(f, "the server does not permit to {action} {subject}"),
+            Self::BusSlow => f.write_str("messages lost before the mailbox: the node does not keep up with the bus"),
+            Self::BusRefused { reason } => write!(f, "the server refuses this node: {reason}"),
+            Self::ClockStepped { by_ms } => write!(f, "the wall clock stepped by {by_ms} ms"),
+            Self::DuplicateUnit { session, leaving: true } => {
+                write!(f, "session {session} of this unit was there before: this node ends")
+            }
+            Self::DuplicateUnit { session, .. } => write!(f, "this unit runs twice: session {session} came later"),
+            Self::Reloaded { changed, restart_needed } => {
+                let told = |keys: &[String]| if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+                write!(f, "configuration read again: changed {}", told(changed))?;
+                if restart_needed.is_empty() { Ok(()) } else { write!(f, "; restart for {}", told(restart_needed)) }
+            }
+            Self::LogLevelSet { level } => write!(f, "writes down from {level} on"),
+            Self::ChaosInjected { what } => write!(f, "chaos: {what}"),
+            Self::CommandRefused { command, reason } => write!(f, "{command} refused: {reason}"),
+            Self::ActorHung { on, running } => write!(f, "hangs on {on} for {running:?}"),
+            Self::ActorReturned { running } => write!(f, "came back after {running:?}"),
+            Self::PortFailed { port, reason } => write!(f, "{port}: {reason}"),
+            Self::ClusterChanged { state, peers } => write!(f, "cluster is {state}, {peers} peers"),
+            Self::ServerClient { client, connected: true, detail } => write!(f, "{client} connected: {detail}"),
+            Self::ServerClient { client, detail, .. } => write!(f, "{client} disconnected: {detail}"),
+            Self::ServerSlowConsumers { server, total } => write!(f, "{server} cut off slow consumers, {total} so far"),
             Self::Custom { kind, fields } => {
                 f.write_str(kind)?;
                 fields.iter().try_for_each(|(key, value)| write!(f, " {key}={value}"))

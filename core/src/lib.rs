@@ -7,13 +7,16 @@ pub mod actor;
 #[cfg(test)]
 mod arbitrary;
 pub mod broker;
+pub mod capability;
 pub mod catalog;
 pub mod cell;
+pub mod codec;
 pub mod config;
 pub mod crash;
 pub mod event;
 pub mod health;
 pub mod identity;
+pub mod log;
 pub mod mailbox;
 pub mod message;
 pub mod outbox;
@@ -26,14 +29,17 @@ pub mod testing;
 pub mod time;
 
 pub use actor::{
-    Actor, Birth, BusEvent, Contract, Effect, Effects, Fault, HostReport, Hosted, Input, MailboxLimits, NodeReport,
-    Overflow, RequestError, RequestId, Sensor, StopReason, Subscription,
+    Actor, Birth, BusAction, BusEvent, Contract, DirectoryChange, Effect, Effects, Fault, HostReport, Hosted, Input,
+    LinkReport, MailboxLimits, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Overflow, PortName, RequestError,
+    RequestId, Sensor, StopReason, Subscription,
 };
 pub use catalog::{ActorSpec, Catalog, Entry};
 pub use config::{ConfigError, Period};
 pub use event::Event;
 pub use identity::{ActorName, Incarnation, Role, SessionId, UnitId};
+pub use log::LogRecord;
 pub use message::{Body, ClockStamp, Headers, Message, Stamp};
 pub use protocol::header::Health;
+pub use protocol::log::Level;
 pub use subject::{Pattern, Subject};
 pub use time::{Deadline, Mono, Now, Wall};

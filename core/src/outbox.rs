@@ -2,7 +2,7 @@
 //!
 //! It numbers, times and stamps each message in the same step that hands it to the bus, so that the
 //! order on the wire is the order of the numbers. While the bus is away it keeps what each family's
-//! rule says.
+//! rule says. What the node may not publish goes nowhere, whoever asks for it.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -10,16 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::{RequestError, RequestId};
+use crate::capability::Grants;
 use crate::identity::{SessionId, UnitId};
 use crate::message::{Body, ClockStamp, Message, Stamp};
 use crate::protocol::{AwayRule, away_rule};
 use crate::requests::{Requests, Slot};
 use crate::subject::Subject;
 use crate::table::Table;
-use crate::time::Now;
+use crate::time::{Mono, Now};
 
 /// Subjects that one run of a unit may number; beyond that new ones are refused and counted.
 pub const SUBJECTS_MAX: usize = 16_384;
+/// How often at most the outside is told that messages to one subject are refused.
+pub const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// What became of a message.
 #[derive(Debug)]
@@ -29,16 +32,40 @@ pub enum HandOver {
     Send(Message),
     /// It is kept until the bus is back, or was dropped, as its family's rule says.
     Kept,
-    /// It goes nowhere. `first`: no other message to this subject was refused before.
-    Refused {
-        /// Where it was bound for.
-        subject: Subject,
-        /// Why.
-        reason: Cow<'static, str>,
-        /// Whether to tell the outside.
-        first: bool,
-    },
+    /// It goes nowhere.
+    Refused(Refusal),
 }
+
+/// A message that goes nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// Where it was bound for.
+    pub subject: Subject,
+    /// Why.
+    pub reason: Cow<'static, str>,
+    /// Whether to tell the outside: no other message to this subject was refused within
+    /// [`REFUSAL_TOLD_EVERY`].
+    pub tell: bool,
+}
+
+/// Why a request does not go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What the actor is told.
+    pub error: RequestError,
+    /// What the outside is told.
+    pub refusal: Option<Refusal>,
+}
+
+impl From<RequestError> for Failed {
+    fn from(error: RequestError) -> Self {
+        Self { error, refusal: None }
+    }
+}
+
+/// Why a message is refused that the node may not send.
+const NOT_PERMITTED: &str = "not among the capabilities of this unit";
 
 /// What an outbox has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,13 +86,24 @@ pub struct Outbox {
     unit: UnitId,
     session: SessionId,
     clock: ClockStamp,
-    sequences: Table<Subject, u64>,
+    sequences: Table<Subject, Line>,
     subjects_max: usize,
-    refused: Table<Subject, ()>,
+    refused: Table<Subject, Mono>,
+    grants: Option<Grants>,
+    /// Counts the changes of the grants, from 1: what was permitted before is looked at anew.
+    grants_epoch: u32,
     connected: bool,
     latest: Table<Subject, Message>,
     queued: VecDeque<Message>,
     counters: Counters,
+}
+
+/// What the outbox knows of one subject.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    sequence: u64,
+    /// The epoch of the grants that permitted it.
+    permitted: u32,
 }
 
 impl Outbox {
@@ -79,6 +117,8 @@ impl Outbox {
             sequences: Table::default(),
             subjects_max: SUBJECTS_MAX,
             refused: Table::default(),
+            grants: None,
+            grants_epoch: 1,
             connected: false,
             latest: Table::default(),
             queued: VecDeque::new(),
@@ -90,9 +130,12 @@ impl Outbox {
     pub fn publish(&mut self, now: Now, message: Message) -> HandOver {
         if self.connected {
             return match self.number(&message.subject) {
-                Some(sequence) => HandOver::Send(self.stamp(now, message, Some(sequence))),
-                None => self.refuse(message.subject),
+                Ok(sequence) => HandOver::Send(self.stamp(now, message, Some(sequence))),
+                Err(reason) => HandOver::Refused(self.refuse(now.mono, message.subject, reason)),
             };
+        }
+        if !self.permits(&message.subject) {
+            return HandOver::Refused(self.refuse(now.mono, message.subject, NOT_PERMITTED.into()));
         }
         let subject = &message.subject;
         match away_rule(subject) {
@@ -149,16 +192,22 @@ impl Outbox {
         id: RequestId,
         mut message: Message,
         timeout: Duration,
-    ) -> Result<Message, RequestError> {
+    ) -> Result<Message, Failed> {
         if !self.connected {
             self.counters.dropped += 1;
-            return Err(RequestError::BusAway);
+            return Err(RequestError::BusAway.into());
         }
         if requests.is_full() {
             self.counters.refused += 1;
-            return Err(RequestError::Refused);
+            return Err(RequestError::Refused.into());
         }
-        let Some(sequence) = self.number(&message.subject) else { return Err(RequestError::Refused) };
+        let sequence = match self.number(&message.subject) {
+            Ok(sequence) => sequence,
+            Err(reason) => {
+                let refusal = Some(self.refuse(now.mono, message.subject, reason));
+                return Err(Failed { error: RequestError::Refused, refusal });
+            }
+        };
         message.reply = requests.open(now, slot, id, timeout);
         Ok(self.stamp(now, message, Some(sequence)))
     }
@@ -168,7 +217,10 @@ impl Outbox {
         self.connected = true;
         let kept = std::mem::take(&mut self.queued).into_iter().chain(std::mem::take(&mut self.latest).into_values());
         kept.filter_map(|message| {
-            let sequence = self.number(&message.subject)?;
+            let Ok(sequence) = self.number(&message.subject) else {
+                self.counters.refused += 1;
+                return None;
+            };
             Some(self.stamp(now, message, Some(sequence)))
         })
         .collect()
@@ -185,6 +237,17 @@ impl Outbox {
         self.connected
     }
 
+    /// What the node may publish from now on; `None`: everything.
+    pub fn grant(&mut self, grants: Option<Grants>) {
+        self.grants = grants;
+        self.grants_epoch += 1;
+    }
+
+    /// What it may publish, when that is restricted: an actor that came later extends it.
+    pub const fn grants_mut(&mut self) -> Option<&mut Grants> {
+        self.grants.as_mut()
+    }
+
     /// What the node says about its clock from now on.
     pub const fn set_clock(&mut self, clock: ClockStamp) {
         self.clock = clock;
@@ -196,24 +259,50 @@ impl Outbox {
         self.counters
     }
 
-    /// The next sequence on `subject`; `None`, and counted, when it is new and there is no room for it.
-    fn number(&mut self, subject: &Subject) -> Option<u64> {
-        if let Some(sequence) = self.sequences.get_mut(subject) {
-            *sequence += 1;
-            return Some(*sequence);
+    /// The next sequence on `subject`, or why it has none: it may not be published to, or is new and
+    /// there is no room for it.
+    fn number(&mut self, subject: &Subject) -> Result<u64, Cow<'static, str>> {
+        if let Some(line) = self.sequences.get_mut(subject)
+            && line.permitted == self.grants_epoch
+        {
+            line.sequence += 1;
+            return Ok(line.sequence);
+        }
+        if !self.permits(subject) {
+            return Err(NOT_PERMITTED.into());
+        }
+        let permitted = self.grants_epoch;
+        if let Some(line) = self.sequences.get_mut(subject) {
+            *line = Line { sequence: line.sequence + 1, permitted };
+            return Ok(line.sequence);
         }
         if self.sequences.len() >= self.subjects_max {
-            self.counters.refused += 1;
-            return None;
+            return Err(format!("more than {} subjects in one run", self.subjects_max).into());
         }
-        self.sequences.insert(subject.clone(), 1);
-        Some(1)
+        self.sequences.insert(subject.clone(), Line { sequence: 1, permitted });
+        Ok(1)
     }
 
-    fn refuse(&mut self, subject: Subject) -> HandOver {
-        let first = self.refused.len() < self.subjects_max && self.refused.insert(subject.clone(), ()).is_none();
-        let reason = format!("more than {} subjects in one run", self.subjects_max).into();
-        HandOver::Refused { subject, reason, first }
+    fn permits(&self, subject: &Subject) -> bool {
+        self.grants.as_ref().is_none_or(|grants| grants.permit(subject))
+    }
+
+    fn refuse(&mut self, now: Mono, subject: Subject, reason: Cow<'static, str>) -> Refusal {
+        self.counters.refused += 1;
+        let room = self.refused.len() < self.subjects_max;
+        let tell = match self.refused.get_mut(&subject) {
+            Some(told) if now.since(*told) < REFUSAL_TOLD_EVERY => false,
+            Some(told) => {
+                *told = now;
+                true
+            }
+            None if room => {
+                self.refused.insert(subject.clone(), now);
+                true
+            }
+            None => false,
+        };
+        Refusal { subject, reason, tell }
     }
 
     fn stamp(&mut self, now: Now, mut message: Message, sequence: Option<u64>) -> Message {

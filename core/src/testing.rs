@@ -25,10 +25,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::actor::{
-    Actor, Birth, BusEvent, Effect, HostReport, Input, NodeReport, RequestError, RequestId, StopReason,
+    Actor, Birth, BusEvent, DirectoryChange, Effect, HostReport, Input, NodeAnswer, NodeCommand, NodeRefusal,
+    NodeReport, PortName, RequestError, RequestId, StopReason,
 };
 use crate::catalog::Entry;
 use crate::cell::{Cell, Crash};
@@ -61,6 +63,9 @@ pub struct Harness {
     requested: VecDeque<(RequestId, Message)>,
     events: VecDeque<Event>,
     stopped: Option<String>,
+    directory: Vec<DirectoryChange>,
+    commands: VecDeque<(RequestId, NodeCommand)>,
+    ports: VecDeque<(PortName, Bytes)>,
 }
 
 /// A birth certificate for actors that a test builds itself.
@@ -87,8 +92,8 @@ impl Harness {
         let now = Now { mono: Mono::from_nanos(1_000_000_000), wall: WALL_START };
         let mut harness = Self::unstarted::<A>(config, now, birth(A::KIND, now));
         harness.input(Input::Started);
-        harness.input(Input::Node(NodeReport::Health(Health::Ok)));
-        harness.input(Input::Bus(BusEvent::Connected));
+        harness.input(Input::Node(&NodeReport::Health(Health::Ok)));
+        harness.input(Input::Bus(&BusEvent::Connected));
         harness
     }
 
@@ -114,6 +119,9 @@ impl Harness {
             requested: VecDeque::new(),
             events: VecDeque::new(),
             stopped: None,
+            directory: Vec::new(),
+            commands: VecDeque::new(),
+            ports: VecDeque::new(),
         }
     }
 
@@ -239,6 +247,34 @@ impl Harness {
         self.events.drain(..).collect()
     }
 
+    /// Takes the oldest command to its node that nobody took yet.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn expect_command(&mut self) -> (RequestId, NodeCommand) {
+        self.commands.pop_front().expect("the actor commanded nothing")
+    }
+
+    /// Takes what it gave to the task behind `port`, the oldest first.
+    ///
+    /// # Panics
+    /// When there is nothing, or it is for another port.
+    pub fn expect_port(&mut self, port: PortName) -> Bytes {
+        let (given, bytes) = self.ports.pop_front().expect("the actor gave nothing to a port");
+        assert_eq!(given, port, "given to another port");
+        bytes
+    }
+
+    /// Takes the changes it made to the directory of units.
+    pub fn directory(&mut self) -> Vec<DirectoryChange> {
+        std::mem::take(&mut self.directory)
+    }
+
+    /// Answers a command, as the node would.
+    pub fn node_answers(&mut self, id: RequestId, result: Result<NodeAnswer, NodeRefusal>) {
+        self.input(Input::Node(&NodeReport::Done { id, result }));
+    }
+
     /// Nothing is left that it published, requested or emitted.
     ///
     /// # Panics
@@ -247,6 +283,8 @@ impl Harness {
         assert!(self.published.is_empty(), "also published {:?}", self.published);
         assert!(self.requested.is_empty(), "also requested {:?}", self.requested);
         assert!(self.events.is_empty(), "also emitted {:?}", self.events);
+        assert!(self.commands.is_empty(), "also commanded {:?}", self.commands);
+        assert!(self.ports.is_empty(), "also gave {:?} to ports", self.ports);
     }
 
     /// Why it asked to end, if it did.
@@ -269,10 +307,13 @@ impl Harness {
                 Effect::Request(id, message, timeout) => {
                     match self.outbox.request(now, &mut self.requests, Slot(0), id, message, timeout) {
                         Ok(message) => self.requested.push_back((id, message)),
-                        Err(error) => panic!("request refused: {error}"),
+                        Err(failed) => panic!("request refused: {}", failed.error),
                     }
                 }
                 Effect::Emit(event) => self.events.push_back(event),
+                Effect::Directory(change) => self.directory.push(change),
+                Effect::Node(id, command) => self.commands.push_back((id, command)),
+                Effect::Port(port, bytes) => self.ports.push_back((port, bytes)),
                 Effect::Stop(reason) => self.stopped = Some(reason.into_owned()),
             }
         }
@@ -282,7 +323,7 @@ impl Harness {
         match give(&mut self.outbox) {
             HandOver::Send(message) => self.published.push_back(message),
             HandOver::Kept => {}
-            HandOver::Refused { subject, reason, .. } => panic!("{subject} refused: {reason}"),
+            HandOver::Refused(refusal) => panic!("{} refused: {refusal}", refusal.subject),
         }
     }
 }

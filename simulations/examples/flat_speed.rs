@@ -64,6 +64,9 @@ impl Actor for Prober {
             | Input::Host(_)
             | Input::Bus(_)
             | Input::Node(_)
+            | Input::Link(_)
+            | Input::Log(_)
+            | Input::Port(..)
             | Input::Stopping(_) => {}
         }
         Ok(())

@@ -68,6 +68,9 @@ impl Actor for Brittle {
             | Input::Host(_)
             | Input::Bus(_)
             | Input::Node(_)
+            | Input::Link(_)
+            | Input::Log(_)
+            | Input::Port(..)
             | Input::Stopping(_) => {}
         }
         Ok(())

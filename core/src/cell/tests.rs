@@ -103,7 +103,12 @@ fn words(effects: impl IntoIterator<Item = Effect>) -> Vec<String> {
         .map(|effect| match effect {
             Effect::Emit(event) => event.to_string(),
             Effect::Stop(reason) => format!("stop: {reason}"),
-            Effect::Publish(_) | Effect::Request(..) | Effect::Respond(_) => panic!("{effect:?}"),
+            Effect::Publish(_)
+            | Effect::Request(..)
+            | Effect::Respond(_)
+            | Effect::Directory(_)
+            | Effect::Node(..)
+            | Effect::Port(..) => panic!("{effect:?}"),
         })
         .collect()
 }

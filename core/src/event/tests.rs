@@ -43,6 +43,33 @@ fn one_of_each() -> Vec<(Event, &'static str)> {
         ),
         (Event::UnitOffline { unit: unit(), reason: "because".into() }, "alpha is OFFLINE: because"),
         (Event::UnitsFull { units_max: 7 }, "7 units are tracked; further ones are ignored"),
+        (
+            Event::BusDenied { action: BusAction::Publish, subject: "a.>".to_owned() },
+            "the server does not permit to publish a.>",
+        ),
+        (Event::BusSlow, "messages lost before the mailbox: the node does not keep up with the bus"),
+        (Event::BusRefused { reason: reason() }, "the server refuses this node: because"),
+        (Event::ClockStepped { by_ms: -3_600_000 }, "the wall clock stepped by -3600000 ms"),
+        (
+            Event::DuplicateUnit { session: SessionId::from_random(1), leaving: true },
+            "session 0000000000000001 of this unit was there before: this node ends",
+        ),
+        (
+            Event::Reloaded { changed: vec!["a.b".to_owned()], restart_needed: vec!["c".to_owned()] },
+            "configuration read again: changed a.b; restart for c",
+        ),
+        (Event::LogLevelSet { level: Level::Warn }, "writes down from WARN on"),
+        (Event::ChaosInjected { what: ChaosKind::Hang }, "chaos: hang"),
+        (Event::CommandRefused { command: "CHAOS".to_owned(), reason: reason() }, "CHAOS refused: because"),
+        (Event::ActorHung { on: "a.b".to_owned(), running: second }, "hangs on a.b for 1s"),
+        (Event::ActorReturned { running: second }, "came back after 1s"),
+        (Event::PortFailed { port: "log-file".into(), reason: reason() }, "log-file: because"),
+        (Event::ClusterChanged { state: "DEGRADED".into(), peers: 2 }, "cluster is DEGRADED, 2 peers"),
+        (
+            Event::ServerClient { client: "alpha".to_owned(), connected: false, detail: reason() },
+            "alpha disconnected: because",
+        ),
+        (Event::ServerSlowConsumers { server: "hub".to_owned(), total: 3 }, "hub cut off slow consumers, 3 so far"),
     ]
 }
 
@@ -130,7 +157,8 @@ fn losses_and_crashes_warn_and_giving_up_is_an_error() {
         let events = one_of_each().into_iter().map(|(event, _)| event);
         events.filter(|event| event.severity() == wanted).map(|event| event.name().to_owned()).collect()
     };
-    assert_eq!(of(Severity::Error), ["escalated", "unit_health"]);
+    let errors = ["escalated", "unit_health", "bus_refused", "duplicate_unit", "actor_hung"];
+    assert_eq!(of(Severity::Error), errors);
     let warnings = [
         "node_health",
         "bus_disconnected",
@@ -142,6 +170,14 @@ fn losses_and_crashes_warn_and_giving_up_is_an_error() {
         "malformed",
         "unit_offline",
         "units_full",
+        "bus_denied",
+        "bus_slow",
+        "clock_stepped",
+        "chaos_injected",
+        "command_refused",
+        "port_failed",
+        "cluster_changed",
+        "server_slow_consumers",
     ];
     assert_eq!(of(Severity::Warn), warnings);
 }

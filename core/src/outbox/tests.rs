@@ -28,8 +28,47 @@ fn to(subject: &str) -> Message {
 fn sent(hand_over: HandOver) -> Message {
     match hand_over {
         HandOver::Send(message) => message,
-        HandOver::Kept | HandOver::Refused { .. } => panic!("not sent: {hand_over:?}"),
+        HandOver::Kept | HandOver::Refused(_) => panic!("not sent: {hand_over:?}"),
     }
+}
+
+fn refused(hand_over: HandOver) -> Refusal {
+    match hand_over {
+        HandOver::Refused(refusal) => refusal,
+        HandOver::Kept | HandOver::Send(_) => panic!("not refused: {hand_over:?}"),
+    }
+}
+
+fn grants(patterns: &[&str]) -> Grants {
+    let contracts = patterns.iter().map(|pattern| crate::Pattern::parse((*pattern).to_owned()).expect("legal"));
+    Grants::new(unit_named("alpha"), &[], contracts)
+}
+
+#[test]
+fn what_is_not_granted_is_refused_counted_and_told_once_a_minute_for_each_subject() {
+    let mut outbox = connected();
+    outbox.grant(Some(grants(&["ops.echo.*"])));
+    assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("ops.echo.bravo")))), Some(1));
+    let told = |outbox: &mut Outbox, millis, subject| refused(outbox.publish(at_millis(millis), to(subject))).tell;
+    assert!(told(&mut outbox, 0, "com.t.vhf.s.g.voice"));
+    assert!(!told(&mut outbox, 59_999, "com.t.vhf.s.g.voice"));
+    assert!(told(&mut outbox, 59_999, "com.t.vhf.s.g.data"));
+    assert!(told(&mut outbox, 60_000, "com.t.vhf.s.g.voice"));
+    assert_eq!(outbox.counters().refused, 4);
+    assert!(matches!(outbox.respond(at_millis(0), to("com.t.vhf.s.g.voice")), HandOver::Send(_)), "an answer");
+}
+
+#[test]
+fn changed_grants_hold_for_subjects_that_were_used_before_and_numbers_go_on() {
+    let mut outbox = connected();
+    assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("probe.x")))), Some(1));
+    outbox.grant(Some(grants(&[])));
+    assert_eq!(refused(outbox.publish(at_millis(0), to("probe.x"))).reason, NOT_PERMITTED);
+    outbox.disconnected();
+    assert_eq!(refused(outbox.publish(at_millis(0), to("probe.x"))).reason, NOT_PERMITTED, "nor is it kept");
+    assert!(outbox.connected(at_millis(0)).is_empty());
+    outbox.grant(None);
+    assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("probe.x")))), Some(2));
 }
 
 fn sequence(message: &Message) -> Option<u64> {
@@ -112,7 +151,7 @@ fn voice_requests_answers_and_dead_letters_do_not_outlive_an_outage() {
     assert!(matches!(outbox.respond(at_millis(0), to("_INBOX.bravo.1.1")), HandOver::Kept));
     assert!(matches!(outbox.relay(to("ops.dead.alpha.echo")), HandOver::Kept));
     let request = outbox.request(at_millis(0), &mut requests, Slot(0), ID, to("ops.echo.bravo"), SECOND);
-    assert_eq!(request.expect_err("the bus is away"), RequestError::BusAway);
+    assert_eq!(request.expect_err("the bus is away"), RequestError::BusAway.into());
     assert!(requests.is_empty() && outbox.connected(at_millis(0)).is_empty());
     assert_eq!(outbox.counters(), Counters { dropped: 5, ..Counters::default() });
 }
@@ -155,11 +194,9 @@ fn beyond_the_bound_of_subjects_new_ones_are_refused_told_once_and_known_ones_go
     assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("a")))), Some(1));
     assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("b")))), Some(1));
     for expected in [true, false] {
-        let HandOver::Refused { subject, reason, first } = outbox.publish(at_millis(0), to("c")) else {
-            panic!("not refused")
-        };
-        assert_eq!((subject.as_str(), first), ("c", expected));
-        assert_eq!(reason, "more than 2 subjects in one run");
+        let refusal = refused(outbox.publish(at_millis(0), to("c")));
+        assert_eq!((refusal.subject.as_str(), refusal.tell), ("c", expected));
+        assert_eq!(refusal.reason, "more than 2 subjects in one run");
     }
     assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("a")))), Some(2));
     assert_eq!(outbox.counters().refused, 2);
@@ -173,13 +210,14 @@ fn a_refusal_that_nobody_could_be_told_of_is_told_at_the_next() {
     assert!(matches!(outbox.publish(at_millis(0), to("ops.heartbeat.alpha")), HandOver::Kept));
     assert_eq!(outbox.connected(at_millis(0)).len(), 1, "there is room for one subject");
     let request = outbox.request(at_millis(0), &mut requests, Slot(0), ID, to("ops.echo.bravo"), SECOND);
-    assert_eq!(request.expect_err("no room"), RequestError::Refused);
+    let failed = request.expect_err("no room");
+    assert_eq!(failed.error, RequestError::Refused);
+    assert!(failed.refusal.is_some_and(|refusal| refusal.tell));
     assert!(requests.is_empty(), "what was not sent is not waited for");
     outbox.subjects_max = 2;
     assert_eq!(sequence(&sent(outbox.publish(at_millis(0), to("a")))), Some(1));
-    for subject in ["ops.heartbeat.alpha", "ops.echo.bravo"] {
-        assert!(matches!(outbox.publish(at_millis(0), to(subject)), HandOver::Refused { first: true, .. }));
-    }
+    assert!(refused(outbox.publish(at_millis(0), to("ops.heartbeat.alpha"))).tell);
+    assert!(!refused(outbox.publish(at_millis(0), to("ops.echo.bravo"))).tell, "the request told it");
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Actor for Puppet {
                 }
             }
             Input::Stopping(reason) => out.emit(told("stopping", &format!("{reason:?}"))),
-            Input::Host(_) | Input::Bus(_) | Input::Node(_) => {}
+            Input::Host(_) | Input::Bus(_) | Input::Node(_) | Input::Link(_) | Input::Log(_) | Input::Port(..) => {}
         }
         Ok(())
     }

@@ -190,15 +190,18 @@ impl Run {
         }
         match (handed, self.reference.number(id, subject.clone())) {
             (HandOver::Send(message), Some(expected)) => self.check_sent(&message, &expected)?,
-            (HandOver::Refused { subject: refused, first, .. }, None) => {
-                prop_assert_eq!(&refused, &subject);
-                let told = &mut self.reference.told;
-                prop_assert_eq!(first, !told.contains(&subject) && told.len() < MODEL_SUBJECTS_MAX);
-                if first {
-                    told.push(subject);
-                }
-            }
+            (HandOver::Refused(refusal), None) => self.check_refused(&refusal, &subject)?,
             (handed, expected) => prop_assert!(false, "{handed:?} in place of {expected:?}"),
+        }
+        Ok(())
+    }
+
+    fn check_refused(&mut self, refusal: &Refusal, subject: &Subject) -> Result<(), TestCaseError> {
+        prop_assert_eq!(&refusal.subject, subject);
+        let told = &mut self.reference.told;
+        prop_assert_eq!(refusal.tell, !told.contains(subject) && told.len() < MODEL_SUBJECTS_MAX);
+        if refusal.tell {
+            told.push(subject.clone());
         }
         Ok(())
     }
@@ -209,7 +212,7 @@ impl Run {
         let (id, message) = self.message(subject.clone(), matches!(family, Family::Heartbeat));
         let handed = self.outbox.request(self.now, &mut self.requests, Slot(0), ID, message, SECOND);
         let expected = if self.reference.connected {
-            self.reference.number(id, subject).ok_or(RequestError::Refused)
+            self.reference.number(id, subject.clone()).ok_or(RequestError::Refused)
         } else {
             self.reference.counters.dropped += 1;
             Err(RequestError::BusAway)
@@ -219,7 +222,12 @@ impl Run {
                 self.check_sent(&message, &expected)?;
                 prop_assert!(self.requests.close(message.reply.as_ref().expect("an inbox")).is_some());
             }
-            (Err(error), Err(expected)) => prop_assert_eq!(error, expected),
+            (Err(failed), Err(expected)) => {
+                prop_assert_eq!(failed.error, expected);
+                if let Some(refusal) = failed.refusal {
+                    self.check_refused(&refusal, &subject)?;
+                }
+            }
             (handed, expected) => prop_assert!(false, "{handed:?} in place of {expected:?}"),
         }
         prop_assert_eq!(self.requests.len(), under_way, "only what was sent is waited for");
