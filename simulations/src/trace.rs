@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use nunect_core::codec::{self, CodecError};
 use nunect_core::{Body, Event, Message, RequestError};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
@@ -172,8 +173,7 @@ impl Recorder {
     pub(crate) fn write(&mut self, record: &Record<'_>) {
         let start = self.block.len();
         self.block.extend_from_slice(&[0; 4]);
-        bincode::serde::encode_into_writer(record, Block(&mut self.block), CODEC)
-            .expect("a record has no shape that the codec cannot write");
+        codec::append(&mut self.block, record).expect("a record has no shape that the codec cannot write");
         let length = u32::try_from(self.block.len() - start - 4).expect("a record is far below 4 GiB");
         self.block[start..start + 4].copy_from_slice(&length.to_le_bytes());
         self.records += 1;
@@ -200,20 +200,6 @@ impl Recorder {
         self.block.clear();
     }
 }
-
-/// Takes the bytes of the codec.
-struct Block<'a>(&'a mut Vec<u8>);
-
-impl bincode::enc::write::Writer for Block<'_> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-const CODEC: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
-    bincode::config::standard().with_fixed_int_encoding();
 
 /// The length and hash of a message's payload, as records carry them.
 pub(crate) fn digest(message: &Message) -> (u32, u64) {
@@ -246,7 +232,7 @@ pub enum TraceError {
         at: usize,
         /// What is wrong with it.
         #[source]
-        error: bincode::error::DecodeError,
+        error: CodecError,
     },
 }
 
@@ -278,10 +264,11 @@ fn record(trace: &[u8], at: usize) -> Result<(Record<'_>, usize), TraceError> {
     let (length, rest) = trace.get(at..).and_then(|rest| rest.split_first_chunk::<4>()).ok_or_else(truncated)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let bytes = rest.get(..length).ok_or_else(truncated)?;
-    let codec = CODEC.with_limit::<RECORD_MAX_BYTES>();
-    let (record, _) =
-        bincode::serde::borrow_decode_from_slice(bytes, codec).map_err(|error| TraceError::Record { at, error })?;
-    Ok((record, at + 4 + length))
+    let record = match length {
+        ..=RECORD_MAX_BYTES => codec::parse(bytes),
+        _ => Err(CodecError::TooLong { length, limit: RECORD_MAX_BYTES }),
+    };
+    Ok((record.map_err(|error| TraceError::Record { at, error })?, at + 4 + length))
 }
 
 #[cfg(test)]
