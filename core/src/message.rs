@@ -9,6 +9,7 @@ use bytestring::ByteString;
 use crate::identity::{SessionId, UnitId};
 use crate::protocol::header::{self, ClockQuality, ClockSource, Key, Late, Value};
 use crate::protocol::heartbeat;
+use crate::protocol::rtt::Rtt;
 use crate::subject::Subject;
 use crate::time::{Now, Wall};
 
@@ -61,7 +62,7 @@ impl Message {
     pub fn payload(&self) -> Bytes {
         match &self.body {
             Body::Bytes(bytes) => bytes.clone(),
-            body => {
+            body @ (Body::Heartbeat(_) | Body::Rtt(_)) => {
                 let stamp = self.headers.stamp();
                 body.encode(stamp.and_then(|s| s.sequence).unwrap_or(0), stamp.map(|s| s.tx).unwrap_or_default())
             }
@@ -83,6 +84,8 @@ pub enum Body {
     Bytes(Bytes),
     /// The payload of a heartbeat.
     Heartbeat(heartbeat::Payload),
+    /// The payload of a measurement of round trips.
+    Rtt(Arc<Rtt>),
 }
 
 impl Body {
@@ -92,6 +95,7 @@ impl Body {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Heartbeat(payload) => payload.encode(sequence, tx),
+            Self::Rtt(rtt) => rtt.encode(sequence, tx),
         }
     }
 
@@ -99,6 +103,7 @@ impl Body {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Heartbeat(_) => 0,
+            Self::Rtt(_) => size_of::<Rtt>(),
         }
     }
 }

@@ -205,7 +205,7 @@ impl Recorder {
 pub(crate) fn digest(message: &Message) -> (u32, u64) {
     match &message.body {
         Body::Bytes(payload) => digest_bytes(payload),
-        Body::Heartbeat(_) => digest_bytes(&message.payload()),
+        Body::Heartbeat(_) | Body::Rtt(_) => digest_bytes(&message.payload()),
     }
 }
 

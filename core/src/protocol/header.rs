@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::identity::{Role, SessionId, UnitId};
-use crate::message::Headers;
+use crate::message::{Headers, Message};
 use crate::time::Wall;
 
 /// A header that is there but cannot be read.
@@ -63,6 +63,38 @@ impl<T> Key<T> {
             }
         }
         Ok(None)
+    }
+}
+
+/// Reads the headers of one message: a malformed one counts as absent, and is kept for whoever counts.
+pub(super) struct Reader<'a> {
+    headers: &'a Headers,
+    pub(super) problems: Vec<HeaderError>,
+}
+
+impl<'a> Reader<'a> {
+    /// The headers of `message`, which is from `unit` by its subject.
+    pub(super) fn of(message: &'a Message, unit: &UnitId) -> Self {
+        let mut reader = Self { headers: &message.headers, problems: Vec::new() };
+        reader.agree(&UNIT_ID, unit);
+        reader
+    }
+
+    pub(super) fn read<T>(&mut self, key: &Key<T>) -> Option<T> {
+        key.read(self.headers).unwrap_or_else(|error| {
+            self.problems.push(error);
+            None
+        })
+    }
+
+    /// Notes it when the header names another unit than the subject, which counts.
+    pub(super) fn agree(&mut self, key: &Key<UnitId>, unit: &UnitId) {
+        if let Some(header) = self.read(key)
+            && header != *unit
+        {
+            let (name, value) = (key.name, header.as_str().to_owned());
+            self.problems.push(HeaderError { name, value, expected: "the unit that the subject names" });
+        }
     }
 }
 
@@ -171,8 +203,22 @@ pub enum Health {
     Offline,
 }
 
+/// How the part of the bus does that a node sees (`X-Cluster-State`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ClusterState {
+    /// Every node is there that was.
+    #[default]
+    Healthy,
+    /// Some are away.
+    Degraded,
+    /// It has come apart.
+    Partitioned,
+}
+
 words!(ClockSource { Ptp => "ptp", Gps => "gps", Ntp => "ntp", Unsynced => "unsynced" });
 words!(ClockQuality { Locked => "locked", Tracking => "tracking", Acquiring => "acquiring", Freerun => "freerun" });
+words!(ClusterState { Healthy => "HEALTHY", Degraded => "DEGRADED", Partitioned => "PARTITIONED" });
 words!(Health { Ok => "OK", Degraded => "DEGRADED", Critical => "CRITICAL", Offline => "OFFLINE" });
 
 fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
@@ -263,6 +309,18 @@ pub const REASON: Key<String> = Key::new("X-Reason", "text", |text| Some(text.to
 pub const ORIGINAL_SUBJECT: Key<String> = Key::new("X-Original-Subject", "a subject", |text| Some(text.to_owned()));
 /// `X-Response-Code`: 200 to 599, as HTTP uses them; 503 when a mailbox is full.
 pub const RESPONSE_CODE: Key<u16> = Key::new("X-Response-Code", "a response code", number);
+
+/// `X-Response-To`: the name of the command that is answered.
+pub const RESPONSE_TO: Key<String> = Key::new("X-Response-To", "the name of a command", |text| Some(text.to_owned()));
+/// `X-Node-ID`: the node whose cluster it is about.
+pub const NODE_ID: Key<UnitId> = Key::new("X-Node-ID", "a unit ID", unit);
+/// `X-Cluster-State`: how its cluster does.
+pub const CLUSTER_STATE: Key<ClusterState> =
+    Key::new("X-Cluster-State", "one of HEALTHY, DEGRADED, PARTITIONED", ClusterState::parse);
+/// `X-Peer-Count`: how many other nodes it sees.
+pub const PEER_COUNT: Key<u64> = Key::new("X-Peer-Count", U64, number);
+/// `X-Stream-Lag`: messages by which its copy of the streams is behind.
+pub const STREAM_LAG: Key<u64> = Key::new("X-Stream-Lag", U64, number);
 
 pub(crate) const PTP_OFFSET: &str = "X-PTP-Offset";
 pub(crate) const NTP_OFFSET: &str = "X-NTP-Offset";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::header::{self, Health, Value};
+use super::header::{self, Health, Reader, Value};
 use super::{HeaderError, ProtocolError, unit_after};
 use crate::identity::{Role, SessionId, UnitId};
 use crate::message::{Body, Message};
@@ -128,43 +128,27 @@ impl Heartbeat {
     /// # Errors
     /// When the subject is not a heartbeat's.
     pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
-        fn take<T>(problems: &mut Vec<HeaderError>, read: Result<Option<T>, HeaderError>) -> Option<T> {
-            read.unwrap_or_else(|error| {
-                problems.push(error);
-                None
-            })
-        }
         let unit = unit_after(&message.subject, PREFIX, FORM)?;
-        let headers = &message.headers;
-        let mut problems = Vec::new();
-        if let Some(header) = take(&mut problems, header::UNIT_ID.read(headers))
-            && header != unit
-        {
-            problems.push(HeaderError {
-                name: header::UNIT_ID.name(),
-                value: header.as_str().to_owned(),
-                expected: "the unit that the subject names",
-            });
-        }
-        let status = take(&mut problems, header::HEALTH_STATUS.read(headers)).or_else(|| Payload::status_in(message));
-        let interval = take(&mut problems, header::HEARTBEAT_INTERVAL.read(headers));
+        let mut headers = Reader::of(message, &unit);
+        let status = headers.read(&header::HEALTH_STATUS).or_else(|| Payload::status_in(message));
+        let interval = headers.read(&header::HEARTBEAT_INTERVAL);
         let heartbeat = Self {
             status: status.unwrap_or_default(),
-            role: take(&mut problems, header::ROLE.read(headers)).unwrap_or_default(),
+            role: headers.read(&header::ROLE).unwrap_or_default(),
             interval: interval.map_or(INTERVAL_DEFAULT, Duration::from_millis).clamp(INTERVAL_MIN, INTERVAL_MAX),
-            uptime_s: take(&mut problems, header::UPTIME.read(headers)),
-            cpu_percent: take(&mut problems, header::CPU_LOAD.read(headers)),
-            memory_percent: take(&mut problems, header::MEMORY_USAGE.read(headers)),
-            rtt_native_us: take(&mut problems, header::RTT_NATIVE.read(headers)),
-            rtt_app_us: take(&mut problems, header::RTT_APP.read(headers)),
-            active_connections: take(&mut problems, header::ACTIVE_CONNECTIONS.read(headers)),
+            uptime_s: headers.read(&header::UPTIME),
+            cpu_percent: headers.read(&header::CPU_LOAD),
+            memory_percent: headers.read(&header::MEMORY_USAGE),
+            rtt_native_us: headers.read(&header::RTT_NATIVE),
+            rtt_app_us: headers.read(&header::RTT_APP),
+            active_connections: headers.read(&header::ACTIVE_CONNECTIONS),
             unit,
         };
         Ok(Received {
-            session: take(&mut problems, header::SESSION_ID.read(headers)),
-            sequence: take(&mut problems, header::SEQUENCE.read(headers)),
+            session: headers.read(&header::SESSION_ID),
+            sequence: headers.read(&header::SEQUENCE),
             heartbeat,
-            problems,
+            problems: headers.problems,
         })
     }
 }
@@ -193,6 +177,7 @@ impl Payload {
         match &message.body {
             Body::Heartbeat(payload) => Some(payload.status),
             Body::Bytes(bytes) => serde_json::from_slice::<Json>(bytes).ok().map(|json| json.status),
+            Body::Rtt(_) => None,
         }
     }
 }

@@ -27,6 +27,7 @@ macro_rules! words {
     };
 }
 
+pub mod cluster;
 pub mod command;
 pub mod dead;
 pub mod echo;
@@ -34,6 +35,7 @@ pub mod header;
 pub mod heartbeat;
 pub mod inbox;
 pub mod log;
+pub mod rtt;
 pub mod units;
 
 use crate::identity::{IdentityError, UnitId};

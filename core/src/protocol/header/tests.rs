@@ -64,6 +64,11 @@ fn read_all(headers: &Headers) -> usize {
         REASON.read(headers).is_err(),
         ORIGINAL_SUBJECT.read(headers).is_err(),
         RESPONSE_CODE.read(headers).is_err(),
+        RESPONSE_TO.read(headers).is_err(),
+        NODE_ID.read(headers).is_err(),
+        CLUSTER_STATE.read(headers).is_err(),
+        PEER_COUNT.read(headers).is_err(),
+        STREAM_LAG.read(headers).is_err(),
     ];
     problems.into_iter().filter(|problem| *problem).count()
 }
@@ -71,7 +76,7 @@ fn read_all(headers: &Headers) -> usize {
 proptest! {
     #[test]
     fn every_number_reads_back_in_full(unsigned in any::<u64>(), signed in any::<i64>(), percent in 0..=100u8) {
-        for key in [&SEQUENCE, &UPTIME, &HEARTBEAT_INTERVAL, &RTT_NATIVE, &RTT_APP, &ACTIVE_CONNECTIONS] {
+        for key in [&SEQUENCE, &UPTIME, &HEARTBEAT_INTERVAL, &RTT_NATIVE, &RTT_APP, &ACTIVE_CONNECTIONS, &PEER_COUNT, &STREAM_LAG] {
             reads_back(key, Value::Unsigned(unsigned), unsigned)?;
         }
         for key in [&TX_TIMESTAMP, &SERVER_RX_TIMESTAMP, &SERVER_TX_TIMESTAMP] {
@@ -141,7 +146,7 @@ fn read_all_reads_every_key_of_this_file() {
     let keys = include_str!("../header.rs").matches(": Key<").count();
     // Nothing but free text can be read from a value that is no number, word or name.
     let block: String = arbitrary::header_names().into_iter().map(|name| format!("{name}: ?!\r\n")).collect();
-    assert_eq!(read_all(&raw(&block)), keys - 2, "REASON and ORIGINAL_SUBJECT take any text");
+    assert_eq!(read_all(&raw(&block)), keys - 3, "REASON, ORIGINAL_SUBJECT and RESPONSE_TO take any text");
 }
 
 #[test]
@@ -228,6 +233,10 @@ fn every_word_has_one_spelling_that_also_json_uses() {
     for health in HEALTHS {
         assert_eq!(serde_json::to_value(health).expect("a word"), health.as_str());
         assert_eq!(Health::parse(health.as_str()), Some(health));
+    }
+    for state in [ClusterState::Healthy, ClusterState::Degraded, ClusterState::Partitioned] {
+        assert_eq!(serde_json::to_value(state).expect("a word"), state.as_str());
+        assert_eq!(ClusterState::parse(state.as_str()), Some(state));
     }
     for role in ROLES {
         assert_eq!(serde_json::to_value(role).expect("a word"), role.as_str());

@@ -1,0 +1,142 @@
+//! `ops.metric.rtt.{unit}`: round trips as a unit measures them (protocol, sections 1 to 3).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::header::{self, Reader, Value};
+use super::{HeaderError, ProtocolError, unit_after};
+use crate::identity::{SessionId, UnitId};
+use crate::message::{Body, Message};
+use crate::subject::{Pattern, Subject};
+use crate::time::Wall;
+
+const PREFIX: &str = "ops.metric.rtt";
+const FORM: &str = "ops.metric.rtt.{unit}";
+const METHOD: &str = "echo";
+
+/// Where `unit` tells what it measured.
+#[must_use]
+pub fn subject(unit: &UnitId) -> Subject {
+    Subject::join(&[PREFIX, unit.as_str()])
+}
+
+/// The measurements of every unit.
+#[must_use]
+pub fn pattern() -> Pattern {
+    Pattern::join(&[PREFIX, "*"])
+}
+
+/// The measurements of `unit`.
+#[must_use]
+pub fn pattern_of(unit: &UnitId) -> Pattern {
+    Pattern::from(&subject(unit))
+}
+
+/// One measurement. What was not measured, or timed out, is `None`, and never 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtt {
+    /// Who measured.
+    pub unit: UnitId,
+    /// Round trip to its server, in microseconds.
+    pub native_us: Option<u64>,
+    /// Round trip through the echo of `peer`, in microseconds.
+    pub app_us: Option<u64>,
+    /// Whose echo it was.
+    pub peer: Option<UnitId>,
+}
+
+/// A measurement as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What it says.
+    pub rtt: Rtt,
+    /// In which run of the unit.
+    pub session: Option<SessionId>,
+    /// Its number on this subject.
+    pub sequence: Option<u64>,
+    /// When it was sent, by the unit's clock.
+    pub ts: Option<Wall>,
+    /// Headers that were there but malformed; what they would have said is taken from the payload.
+    pub problems: Vec<HeaderError>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    ts: u64,
+    unit_id: &'a UnitId,
+    seq: u64,
+    native_rtt_us: Option<u64>,
+    app_rtt_us: Option<u64>,
+    measurement_method: &'static str,
+    peer: Option<&'a UnitId>,
+}
+
+/// What is read of the same: senders other than ours may leave out what they do not know.
+#[derive(Deserialize)]
+struct JsonReceived {
+    ts: Option<u64>,
+    seq: Option<u64>,
+    native_rtt_us: Option<u64>,
+    app_rtt_us: Option<u64>,
+    peer: Option<UnitId>,
+}
+
+impl Rtt {
+    /// The message; the outbox adds the stamp, and with it `ts` and `seq` of the payload.
+    #[must_use]
+    pub fn build(self) -> Message {
+        let mut message = Message::new(subject(&self.unit));
+        for (key, value) in [(&header::RTT_NATIVE, self.native_us), (&header::RTT_APP, self.app_us)] {
+            if let Some(micros) = value {
+                message = message.with(key, Value::Unsigned(micros));
+            }
+        }
+        message.body = Body::Rtt(Arc::new(self));
+        message
+    }
+
+    /// Reads a measurement. Headers come before the payload; a malformed one costs nothing that the
+    /// payload knows too.
+    ///
+    /// # Errors
+    /// When the subject is not that of a measurement, or the payload is no JSON of one.
+    pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
+        let unit = unit_after(&message.subject, PREFIX, FORM)?;
+        let json: JsonReceived = serde_json::from_slice(&message.payload()).map_err(|_| ProtocolError::Payload {
+            subject: message.subject.clone(),
+            expected: "JSON of a round trip, with whole microseconds or null",
+        })?;
+        let mut headers = Reader::of(message, &unit);
+        let millis = json.ts.and_then(|ts| ts.checked_mul(1_000_000)).map(Wall::from_unix_nanos);
+        Ok(Received {
+            session: headers.read(&header::SESSION_ID),
+            sequence: headers.read(&header::SEQUENCE).or(json.seq),
+            ts: headers.read(&header::TX_TIMESTAMP).or(millis),
+            rtt: Self {
+                native_us: headers.read(&header::RTT_NATIVE).or(json.native_rtt_us),
+                app_us: headers.read(&header::RTT_APP).or(json.app_rtt_us),
+                peer: json.peer,
+                unit,
+            },
+            problems: headers.problems,
+        })
+    }
+
+    pub(crate) fn encode(&self, sequence: u64, tx: Wall) -> Bytes {
+        let json = Json {
+            ts: tx.unix_millis(),
+            unit_id: &self.unit,
+            seq: sequence,
+            native_rtt_us: self.native_us,
+            app_rtt_us: self.app_us,
+            measurement_method: METHOD,
+            peer: self.peer.as_ref(),
+        };
+        Bytes::from(serde_json::to_vec(&json).expect("a struct of numbers and texts is JSON"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
