@@ -31,11 +31,11 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn bus(harness: &mut Harness, event: BusEvent) {
-    harness.input(Input::Bus(event));
+    harness.input(Input::Bus(&event));
 }
 
 fn health(harness: &mut Harness, health: Health) {
-    harness.input(Input::Node(NodeReport::Health(health)));
+    harness.input(Input::Node(&NodeReport::Health(health)));
 }
 
 fn config_error(config: Value) -> String {

@@ -84,7 +84,7 @@ fn watched() -> (Harness, Sender) {
 }
 
 fn bus(monitor: &mut Harness, event: BusEvent) {
-    monitor.input(Input::Bus(event));
+    monitor.input(Input::Bus(&event));
 }
 
 /// Nothing happens within `silence`, and `event` at its end, to the nanosecond.
