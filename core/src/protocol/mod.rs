@@ -36,6 +36,8 @@ pub mod heartbeat;
 pub mod inbox;
 pub mod log;
 pub mod rtt;
+pub mod service;
+pub mod sys;
 pub mod units;
 
 use crate::identity::{IdentityError, UnitId};
