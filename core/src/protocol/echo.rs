@@ -27,6 +27,12 @@ pub fn pattern(unit: &UnitId) -> Pattern {
     Pattern::from(&subject(unit))
 }
 
+/// The echo requests to every unit.
+#[must_use]
+pub fn pattern_of_all() -> Pattern {
+    Pattern::join(&[PREFIX, "*"])
+}
+
 /// The unit that a request on `subject` is for.
 ///
 /// # Errors
