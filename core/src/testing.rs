@@ -234,6 +234,16 @@ impl Harness {
         self.requested.pop_front().expect("the actor requested nothing")
     }
 
+    /// Takes all requests that it sent and nobody took yet.
+    pub fn requested(&mut self) -> Vec<(RequestId, Message)> {
+        self.requested.drain(..).collect()
+    }
+
+    /// Takes all commands to its node that nobody took yet.
+    pub fn commanded(&mut self) -> Vec<(RequestId, NodeCommand)> {
+        self.commands.drain(..).collect()
+    }
+
     /// Takes the oldest event that nobody took yet.
     ///
     /// # Panics
