@@ -19,6 +19,7 @@
 pub mod echo;
 pub mod heartbeater;
 pub mod monitor;
+pub mod prober;
 
 use nunect_core::Catalog;
 use serde_json::{Value, json};
@@ -26,11 +27,12 @@ use serde_json::{Value, json};
 pub use echo::Echo;
 pub use heartbeater::Heartbeater;
 pub use monitor::Monitor;
+pub use prober::Prober;
 
 /// Every kind of actor in this crate.
 #[must_use]
 pub fn catalog() -> Catalog {
-    Catalog::new().with::<Heartbeater>().with::<Monitor>().with::<Echo>()
+    Catalog::new().with::<Heartbeater>().with::<Monitor>().with::<Echo>().with::<Prober>()
 }
 
 /// The actors of a node whose configuration names none: each with its own defaults, in the order
@@ -46,14 +48,22 @@ mod tests {
     use nunect_core::ActorSpec;
 
     #[test]
-    fn every_kind_in_the_catalog_is_a_default_actor_and_runs_without_options() {
-        let catalog = catalog();
+    fn every_kind_in_the_catalog_runs_without_options() {
+        for kind in catalog().kinds() {
+            let spec = ActorSpec::parse(kind, &json!({})).expect("legal").expect("enabled");
+            assert_eq!(catalog().check(&spec), Ok(()));
+        }
+    }
+
+    #[test]
+    fn the_default_actors_are_in_the_catalog_in_the_same_order() {
         let defaults = default_actors();
-        let actors = defaults.as_object().expect("a map of actors");
-        assert_eq!(actors.keys().collect::<Vec<_>>(), catalog.kinds().collect::<Vec<_>>());
-        for (name, options) in actors {
+        let names: Vec<_> = defaults.as_object().expect("a map of actors").keys().cloned().collect();
+        let kinds: Vec<_> = catalog().kinds().map(str::to_owned).filter(|kind| names.contains(kind)).collect();
+        assert_eq!(names, kinds);
+        for (name, options) in defaults.as_object().expect("a map of actors") {
             let spec = ActorSpec::parse(name, options).expect("legal").expect("enabled");
-            assert_eq!(catalog.check(&spec), Ok(()));
+            assert_eq!(catalog().check(&spec), Ok(()));
         }
     }
 

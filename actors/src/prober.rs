@@ -1,0 +1,298 @@
+//! Measures round trips: to the server behind the bus, and through the echo of other nodes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use nunect_core::config::period_within;
+use nunect_core::protocol::cluster::{self, Cluster};
+use nunect_core::protocol::echo::{self, ServerTimes};
+use nunect_core::protocol::header;
+use nunect_core::protocol::rtt::{self, Rtt};
+use nunect_core::random::{ChaCha8Rng, Rng};
+use nunect_core::table::Table;
+use nunect_core::time::nanos;
+use nunect_core::{
+    Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Fault, Input, Message, Mono, Now, Period,
+    RequestError, RequestId, Sensor, Subscription, UnitId,
+};
+
+/// The time between two probes unless configured (protocol, section 6, "probe interval").
+pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
+/// The shortest time between two probes.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// The longest.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
+/// Peers that may be configured.
+pub const PEERS_CONFIGURED_MAX: usize = 64;
+
+/// A node that has not announced itself for so long is no peer: three intervals.
+pub const PEER_SILENT: Duration = cluster::INTERVAL.saturating_mul(3);
+/// Nodes that are remembered as possible peers.
+pub const PEERS_KNOWN_MAX: usize = 1_024;
+/// Probes in a row without an answer after which another peer takes a peer's place.
+pub const FAILURES_MAX: u32 = 3;
+/// How long a peer that did not answer is passed over, unless nobody else is there.
+pub const PASSED_OVER: Duration = Duration::from_secs(60);
+
+/// What may be configured of a prober.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProberConfig {
+    /// Time between two probes, from 100ms to 60s.
+    #[garde(custom(period_within(INTERVAL_MIN, INTERVAL_MAX)))]
+    pub interval: Period,
+    /// The units to probe, at most 64. None: nodes that announce themselves; the own unit when there
+    /// is none.
+    #[garde(length(max = PEERS_CONFIGURED_MAX))]
+    pub peers: Vec<UnitId>,
+    /// How many of the nodes that announce themselves are probed, 1 to 16.
+    #[garde(range(min = 1, max = 16))]
+    pub peers_max: usize,
+}
+
+impl Default for ProberConfig {
+    fn default() -> Self {
+        Self { interval: Period(INTERVAL_DEFAULT), peers: Vec::new(), peers_max: 3 }
+    }
+}
+
+/// Sends an echo request to one peer after the other, one each interval, and publishes
+/// `ops.metric.rtt.{unit}` after the outcome of each: an answer, or none within two seconds. So there
+/// is one metric an interval on average, never older than its measurement, and requests overlap: one
+/// that is lost delays no other.
+///
+/// A value that is not known is left out: that of the peers when the last probe was not answered, that
+/// of the server when it could not be measured. Both are unknown as soon as the bus is away.
+#[derive(Debug)]
+pub struct Prober {
+    unit: UnitId,
+    interval: Duration,
+    configured: bool,
+    peers_max: usize,
+    /// The nodes that announced themselves.
+    known: Table<UnitId, Known>,
+    /// Whom it probes, in turn.
+    peers: Vec<Peer>,
+    turn: usize,
+    random: ChaCha8Rng,
+    /// Probes whose outcome is not known yet.
+    open: BTreeMap<RequestId, UnitId>,
+    open_max: usize,
+    native: Option<Duration>,
+    /// When the next probe is due; none while the bus is away.
+    due: Option<Mono>,
+}
+
+/// A node that may become a peer.
+#[derive(Debug)]
+struct Known {
+    heard: Mono,
+    /// Those of lower rank come first. It is random, so that not everybody probes the same node.
+    rank: u64,
+    passed_over_until: Mono,
+}
+
+/// A node that is probed.
+#[derive(Debug)]
+struct Peer {
+    unit: UnitId,
+    /// Probes in a row without an answer.
+    failures: u32,
+}
+
+impl Actor for Prober {
+    const KIND: &'static str = "prober";
+    type Config = ProberConfig;
+
+    fn new(config: ProberConfig, birth: &Birth) -> Result<Self, ConfigError> {
+        let interval = config.interval.0;
+        let open_max = nanos(echo::TIMEOUT).div_ceil(nanos(interval)) + 1;
+        Ok(Self {
+            unit: birth.unit.clone(),
+            interval,
+            configured: !config.peers.is_empty(),
+            peers_max: config.peers_max,
+            known: Table::default(),
+            peers: config.peers.into_iter().map(Peer::new).collect(),
+            turn: 0,
+            random: birth.random("ranks"),
+            open: BTreeMap::new(),
+            open_max: usize::try_from(open_max).unwrap_or(usize::MAX),
+            native: None,
+            due: None,
+        })
+    }
+
+    fn contract(&self) -> Contract {
+        let peers = self.peers.iter().map(|peer| echo::pattern(&peer.unit));
+        let echoes = if self.configured { peers.collect() } else { vec![echo::pattern_of_all()] };
+        Contract {
+            reads: if self.configured { Vec::new() } else { vec![Subscription::from(cluster::pattern())] },
+            publishes: [vec![rtt::pattern_of(&self.unit)], echoes].concat(),
+            sensors: vec![Sensor::Bus, Sensor::Link { every: self.interval }],
+            ..Contract::default()
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) -> Result<(), Fault> {
+        match input {
+            Input::Message(message) => self.read(message, out),
+            Input::Reply { id, sent, result } => self.outcome(id, sent, result, out),
+            Input::Link(report) => self.native = report.round_trip,
+            Input::Bus(BusEvent::Connected) => self.due = Some(now.mono),
+            Input::Bus(BusEvent::Disconnected) => self.bus_away(out),
+            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            | Input::Started
+            | Input::Timeout(_)
+            | Input::Host(_)
+            | Input::Node(_)
+            | Input::Log(_)
+            | Input::Port(..)
+            | Input::Stopping(_) => {}
+        }
+        if let Some(due) = self.due.filter(|due| *due <= now.mono) {
+            self.probe(now.mono, out);
+            // Counted from when it was due, and what was missed is not made up for.
+            let late = Duration::from_nanos(nanos(now.mono.since(due)) % nanos(self.interval));
+            self.due = Some(now.mono - late + self.interval);
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        Some(Deadline::new(self.due?, "probe due"))
+    }
+}
+
+impl Prober {
+    /// Notes a node that announces itself.
+    fn read(&mut self, message: &Message, out: &mut Effects) {
+        let received = match Cluster::parse(message) {
+            Ok(received) => received,
+            Err(error) => return out.malformed(&message.subject, &error),
+        };
+        for problem in &received.problems {
+            out.malformed(&message.subject, problem);
+        }
+        let (node, heard) = (received.cluster.node, message.received.mono);
+        if let Some(known) = self.known.get_mut(&node) {
+            known.heard = heard;
+            return;
+        }
+        if node == self.unit {
+            return;
+        }
+        if self.known.len() >= PEERS_KNOWN_MAX {
+            let others = self.known.iter().filter(|(unit, _)| !self.is_peer(unit));
+            let longest_silent = others.min_by_key(|(_, known)| known.heard).map(|(unit, _)| unit.clone());
+            longest_silent.and_then(|unit| self.known.swap_remove(&unit));
+        }
+        let rank = self.random.next_u64();
+        self.known.insert(node, Known { heard, rank, passed_over_until: Mono::ZERO });
+    }
+
+    fn is_peer(&self, unit: &UnitId) -> bool {
+        self.peers.iter().any(|peer| peer.unit == *unit)
+    }
+
+    /// Sends the next request.
+    fn probe(&mut self, now: Mono, out: &mut Effects) {
+        if !self.configured {
+            self.choose_peers(now);
+        }
+        if self.open.len() >= self.open_max {
+            return;
+        }
+        self.turn = (self.turn + 1) % self.peers.len().max(1);
+        let peer = self.peers.get(self.turn).map_or(&self.unit, |peer| &peer.unit).clone();
+        let id = out.request(Message::new(echo::subject(&peer)), echo::TIMEOUT);
+        self.open.insert(id, peer);
+    }
+
+    /// Keeps the peers that announce themselves and answer, and fills up the rest from the others that
+    /// do, those that were passed over last.
+    fn choose_peers(&mut self, now: Mono) {
+        self.known.retain(|_, known| now.since(known.heard) < PEER_SILENT);
+        let Self { known, peers, .. } = self;
+        peers.retain_mut(|peer| {
+            let Some(known) = known.get_mut(&peer.unit) else { return false };
+            let failed = peer.failures >= FAILURES_MAX;
+            if failed {
+                known.passed_over_until = now + PASSED_OVER;
+            }
+            !failed
+        });
+        while self.peers.len() < self.peers_max {
+            let rest = self.known.iter().filter(|(unit, _)| !self.is_peer(unit));
+            let best = rest.min_by_key(|(_, known)| (known.passed_over_until.max(now), known.rank));
+            let Some((unit, known)) = best else { return };
+            if known.passed_over_until > now && !self.peers.is_empty() {
+                return;
+            }
+            self.peers.push(Peer::new(unit.clone()));
+        }
+    }
+
+    /// Publishes what came of a probe.
+    fn outcome(&mut self, id: RequestId, sent: Now, result: Result<&Message, RequestError>, out: &mut Effects) {
+        let Some(peer) = self.open.remove(&id) else { return };
+        let round_trip = result.ok().and_then(|answer| round_trip(sent, answer, out));
+        match (result, self.peers.iter_mut().find(|other| other.unit == peer)) {
+            // Our own doing says nothing about the peer.
+            (Err(RequestError::BusAway | RequestError::Refused), _) | (_, None) => {}
+            (Ok(_), Some(peer)) if round_trip.is_some() => peer.failures = 0,
+            (Ok(_) | Err(RequestError::Timeout | RequestError::NoResponders), Some(peer)) => peer.failures += 1,
+        }
+        self.publish(round_trip, Some(peer), out);
+    }
+
+    /// Forgets what it knew: it holds no longer.
+    fn bus_away(&mut self, out: &mut Effects) {
+        self.open.clear();
+        self.native = None;
+        if self.due.take().is_some() {
+            self.publish(None, None, out);
+        }
+    }
+
+    fn publish(&self, app: Option<Duration>, peer: Option<UnitId>, out: &mut Effects) {
+        let unit = self.unit.clone();
+        out.publish(Rtt { unit, native_us: self.native.map(micros), app_us: app.map(micros), peer }.build());
+    }
+}
+
+impl Peer {
+    const fn new(unit: UnitId) -> Self {
+        Self { unit, failures: 0 }
+    }
+}
+
+/// The round trip that an answer shows, without the time it spent with the peer when the peer tells
+/// that; none when the peer says that it could not take the request.
+fn round_trip(sent: Now, answer: &Message, out: &mut Effects) -> Option<Duration> {
+    let code = header::RESPONSE_CODE.read(&answer.headers).unwrap_or_else(|error| {
+        out.malformed(&answer.subject, &error);
+        None
+    });
+    if code.is_some_and(|code| code >= 300) {
+        return None;
+    }
+    let times = ServerTimes::parse(answer).unwrap_or_else(|error| {
+        out.malformed(&answer.subject, &error);
+        None
+    });
+    let plain = || answer.received.mono.since(sent.mono);
+    Some(times.map_or_else(plain, |times| times.round_trip(sent, answer.received)))
+}
+
+/// Whole microseconds, and never 0, which could be taken for none.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests;
