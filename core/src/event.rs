@@ -404,6 +404,19 @@ impl Event {
         }
     }
 
+    /// The level under which it is written down.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if matches!(self, Self::Escalated { .. }) {
+            return Level::Fatal;
+        }
+        match self.severity() {
+            Severity::Info => Level::Info,
+            Severity::Warn => Level::Warn,
+            Severity::Error => Level::Error,
+        }
+    }
+
     /// The other unit that it is about, when there is one.
     #[must_use]
     pub fn about(&self) -> Option<&UnitId> {

@@ -14,6 +14,14 @@ pub enum Cause {
     ActorDown(ActorName),
     /// A mailbox holds back after too many poison messages.
     MailboxPaused(ActorName),
+    /// An actor does not come back from an input.
+    ActorHung(ActorName),
+    /// The server does not permit what an actor needs.
+    Denied(String),
+    /// The server refuses the node.
+    Refused(String),
+    /// Another unit of this name is there.
+    Duplicate,
 }
 
 impl std::fmt::Display for Cause {
@@ -22,6 +30,10 @@ impl std::fmt::Display for Cause {
             Self::BusAway => f.write_str("bus away"),
             Self::ActorDown(actor) => write!(f, "{actor} down"),
             Self::MailboxPaused(actor) => write!(f, "mailbox of {actor} paused"),
+            Self::ActorHung(actor) => write!(f, "{actor} hangs"),
+            Self::Denied(what) => write!(f, "not permitted: {what}"),
+            Self::Refused(reason) => write!(f, "refused by the server: {reason}"),
+            Self::Duplicate => f.write_str("this unit runs twice"),
         }
     }
 }
@@ -36,6 +48,13 @@ impl NodeHealth {
     /// Notes that `cause` stands, or no longer stands. Returns whether that changed anything.
     pub fn set(&mut self, cause: Cause, stands: bool) -> bool {
         if stands { self.causes.insert(cause) } else { self.causes.remove(&cause) }
+    }
+
+    /// Notes that no such cause stands any longer. Returns whether that changed anything.
+    pub fn clear(&mut self, over: impl Fn(&Cause) -> bool) -> bool {
+        let before = self.causes.len();
+        self.causes.retain(|cause| !over(cause));
+        self.causes.len() != before
     }
 
     /// How the node does: degraded while any cause stands.

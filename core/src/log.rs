@@ -2,6 +2,8 @@
 
 use crate::event::Event;
 use crate::identity::ActorName;
+use crate::message::Message;
+use crate::protocol::header;
 use crate::protocol::log::Level;
 use crate::time::Wall;
 
@@ -39,4 +41,15 @@ pub enum Said {
     },
     /// Records before this one were lost, since nobody took them in time.
     Lost(u64),
+}
+
+/// Which message something is about: its unit, session and sequence, as `alpha/0123…/42`. Absent for
+/// one whose sender does not tell.
+#[must_use]
+pub fn trace_of(message: &Message) -> Option<Box<str>> {
+    let headers = &message.headers;
+    let unit = headers.get(header::UNIT_ID.name())?;
+    let session = headers.get(header::SESSION_ID.name())?;
+    let sequence = headers.get(header::SEQUENCE.name())?;
+    Some(format!("{unit}/{session}/{sequence}").into())
 }

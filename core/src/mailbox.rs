@@ -220,6 +220,13 @@ impl Mailbox {
         Verdict { quarantined, paused, crashes }
     }
 
+    /// Holds back until `until`, as somebody asked; a longer pause stands.
+    pub fn hold(&mut self, until: Mono) {
+        if self.pause.is_none_or(|pause| pause.until < until) {
+            self.pause = Some(Pause { until });
+        }
+    }
+
     /// When it delivers again, while it pauses.
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
@@ -245,6 +252,12 @@ impl Mailbox {
     #[must_use]
     pub fn depth(&self) -> usize {
         self.queue.len()
+    }
+
+    /// How much may wait.
+    #[must_use]
+    pub const fn limits(&self) -> MailboxLimits {
+        self.limits
     }
 
     /// What it has seen.

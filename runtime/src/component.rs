@@ -6,15 +6,18 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 
-use nunect_core::mailbox::{Delivery, Mailbox, Push};
+use bytes::Bytes;
+use nunect_core::mailbox::{Counters, Delivery, Mailbox, Push};
 use nunect_core::protocol;
+use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
-    ActorSpec, BusEvent, Entry, Event, HostReport, Incarnation, MailboxLimits, Message, NodeReport, Now, RequestError,
-    RequestId, Sensor, StopReason,
+    ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits, Message, Mono, NodeReport,
+    Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason,
 };
 use nunect_supervisor::Exit;
 use ractor::ActorRef;
+use tokio::sync::mpsc;
 
 use crate::bus::Inbound;
 use crate::node::Shared;
@@ -28,8 +31,31 @@ pub(crate) enum Control {
     Reply { id: RequestId, sent: Now, result: Result<Box<Message>, RequestError> },
     Host(HostReport),
     Bus(BusEvent),
+    Link(LinkReport),
     Node(NodeReport),
+    Port(PortName, Bytes),
+    /// The task behind a port is gone while the life lasts.
+    PortEnded(PortName, String),
+    /// Harm that the configuration allows.
+    Chaos(ChaosKind),
     Stopping(StopReason),
+}
+
+impl Control {
+    /// What it is, in one word.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Reply { .. } => "reply",
+            Self::Host(_) => "host",
+            Self::Bus(_) => "bus",
+            Self::Link(_) => "link",
+            Self::Node(_) => "node",
+            Self::Port(..) | Self::PortEnded(..) => "port",
+            Self::Chaos(_) => "chaos",
+            Self::Stopping(_) => "stopping",
+        }
+    }
 }
 
 /// One component of a node, over all lives of its actor.
@@ -39,6 +65,8 @@ pub(crate) struct Component {
     pub(crate) entry: Entry,
     node: Weak<Shared>,
     inbox: Mutex<Inbox>,
+    /// The tasks beside the present life.
+    ports: Mutex<Vec<(PortName, mpsc::Sender<Bytes>)>>,
 }
 
 struct Inbox {
@@ -48,8 +76,58 @@ struct Inbox {
     /// Whether the actor works, or was told that it should: it then looks here again by itself.
     awake: bool,
     sensors: Vec<Sensor>,
+    /// What its contract publishes.
+    publishes: Vec<Pattern>,
     subscribed: bool,
     exit: Option<Exit>,
+    doing: Doing,
+    last_crash: Option<CrashReport>,
+    /// Messages that it reported as malformed.
+    malformed: u64,
+    crashes: u64,
+}
+
+/// What an actor is at, for whoever finds that it does not come back. The words are copied: a
+/// reference count would cost more than these few bytes.
+struct Doing {
+    /// Counts what was given to it, so that two looks can tell whether it is still the same.
+    turn: u64,
+    busy: bool,
+    length: u8,
+    words: [u8; Doing::MAX],
+}
+
+impl Doing {
+    /// The longest part of a subject that is kept.
+    const MAX: usize = 110;
+
+    const fn nothing() -> Self {
+        Self { turn: 0, busy: false, length: 0, words: [0; Self::MAX] }
+    }
+
+    fn begin(&mut self, words: &str) {
+        let bytes = words.as_bytes();
+        let length = bytes.len().min(Self::MAX);
+        self.words[..length].copy_from_slice(&bytes[..length]);
+        self.length = length as u8;
+        self.turn += 1;
+        self.busy = true;
+    }
+
+    const fn idle(&mut self) {
+        self.busy = false;
+    }
+}
+
+/// What somebody who looks at a mailbox sees.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) depth: usize,
+    pub(crate) limits: MailboxLimits,
+    pub(crate) counters: Counters,
+    pub(crate) last_crash: Option<CrashReport>,
+    pub(crate) malformed: u64,
+    pub(crate) crashes: u64,
 }
 
 struct Door {
@@ -73,27 +151,99 @@ impl Component {
             door: None,
             awake: false,
             sensors: Vec::new(),
+            publishes: Vec::new(),
             subscribed: false,
             exit: None,
+            doing: Doing::nothing(),
+            last_crash: None,
+            malformed: 0,
+            crashes: 0,
         };
-        Self { slot, spec, entry, node, inbox: Mutex::new(inbox) }
+        Self { slot, spec, entry, node, inbox: Mutex::new(inbox), ports: Mutex::default() }
     }
 
     /// Settles what the contract of the first life says for all lives. Returns whether it was the first.
-    pub(crate) fn subscribe_once(&self, limits: MailboxLimits, sensors: &[Sensor]) -> bool {
+    pub(crate) fn subscribe_once(&self, contract: &Contract) -> bool {
         let mut inbox = lock(&self.inbox);
         if inbox.subscribed {
             return false;
         }
         inbox.subscribed = true;
-        inbox.mailbox = Mailbox::new(limits);
-        inbox.sensors = sensors.to_vec();
+        inbox.mailbox = Mailbox::new(contract.mailbox);
+        inbox.sensors.clone_from(&contract.sensors);
+        inbox.publishes.clone_from(&contract.publishes);
         true
     }
 
     /// The first life could not subscribe: the next tries again.
     pub(crate) fn unsubscribed(&self) {
         lock(&self.inbox).subscribed = false;
+    }
+
+    /// What it publishes, by its contract.
+    pub(crate) fn publishes(&self) -> Vec<Pattern> {
+        lock(&self.inbox).publishes.clone()
+    }
+
+    /// What there is to see of it.
+    pub(crate) fn look(&self) -> Look {
+        let inbox = lock(&self.inbox);
+        Look {
+            depth: inbox.mailbox.depth(),
+            limits: inbox.mailbox.limits(),
+            counters: inbox.mailbox.counters(),
+            last_crash: inbox.last_crash.clone(),
+            malformed: inbox.malformed,
+            crashes: inbox.crashes,
+        }
+    }
+
+    /// Notes a crash of it.
+    pub(crate) fn note_crash(&self, now: Now, reason: &str) {
+        let mut inbox = lock(&self.inbox);
+        inbox.crashes += 1;
+        inbox.last_crash = Some(CrashReport { at_ms: now.wall.unix_millis(), reason: reason.to_owned() });
+    }
+
+    /// Counts a message that it could not read.
+    pub(crate) fn note_malformed(&self) {
+        lock(&self.inbox).malformed += 1;
+    }
+
+    /// What it is at, if it is at anything: the number of its turn.
+    pub(crate) fn turn(&self) -> Option<u64> {
+        let inbox = lock(&self.inbox);
+        inbox.doing.busy.then_some(inbox.doing.turn)
+    }
+
+    /// What it is at, in words: a subject, or the kind of input.
+    pub(crate) fn doing(&self) -> String {
+        let inbox = lock(&self.inbox);
+        String::from_utf8_lossy(&inbox.doing.words[..usize::from(inbox.doing.length)]).into_owned()
+    }
+
+    /// It is given something that does not wait here.
+    pub(crate) fn begin(&self, words: &str) {
+        lock(&self.inbox).doing.begin(words);
+    }
+
+    /// The tasks beside the life that begins.
+    pub(crate) fn set_ports(&self, ports: Vec<(PortName, mpsc::Sender<Bytes>)>) {
+        *lock(&self.ports) = ports;
+    }
+
+    /// Gives `bytes` to the task behind `port`; how many could not be given is told back as an error.
+    pub(crate) fn give_port(&self, port: PortName, bytes: Bytes) -> Result<(), &'static str> {
+        let ports = lock(&self.ports);
+        let Some((_, task)) = ports.iter().find(|(name, _)| *name == port) else {
+            return Err("the actor's contract names no such port");
+        };
+        match task.try_send(bytes) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err("it does not keep up: what it was told is lost"),
+            // The end of the task is told by itself.
+            Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+        }
     }
 
     pub(crate) fn wants(&self, wanted: impl Fn(&Sensor) -> bool) -> bool {
@@ -122,10 +272,13 @@ impl Component {
         inbox.mailbox.detach();
         inbox.door = None;
         inbox.awake = false;
+        inbox.doing.idle();
         inbox.exit = Some(exit);
         let control = std::mem::take(&mut inbox.control);
         drop(inbox);
         drop(control);
+        // The tasks beside it see that their actor is gone.
+        self.set_ports(Vec::new());
         true
     }
 
@@ -141,12 +294,17 @@ impl Component {
             inbox.mailbox.settle(delivery);
         }
         if let Some(control) = inbox.control.pop_front() {
+            inbox.doing.begin(control.name());
             return Next::Control(control);
         }
         match inbox.mailbox.take() {
-            Some(delivery) => Next::Message(delivery),
+            Some(delivery) => {
+                inbox.doing.begin(delivery.message().subject.as_str());
+                Next::Message(delivery)
+            }
             None => {
                 inbox.awake = false;
+                inbox.doing.idle();
                 Next::Nothing
             }
         }
@@ -154,14 +312,21 @@ impl Component {
 
     /// Gives back the message that was handled, when the actor lets others have their turn.
     pub(crate) fn settle(&self, handled: Option<Delivery>) {
+        let mut inbox = lock(&self.inbox);
+        inbox.doing.idle();
         if let Some(delivery) = handled {
-            lock(&self.inbox).mailbox.settle(delivery);
+            inbox.mailbox.settle(delivery);
         }
     }
 
     /// What follows from a crash on a message.
     pub(crate) fn crashed(&self, now: Now, delivery: Delivery) -> nunect_core::mailbox::Verdict {
         lock(&self.inbox).mailbox.crashed(now.mono, delivery)
+    }
+
+    /// Lets the mailbox hold back until then.
+    pub(crate) fn hold(&self, until: Mono) {
+        lock(&self.inbox).mailbox.hold(until);
     }
 
     /// Ends the mailbox's pause if it is over. Returns whether it did.
@@ -184,13 +349,18 @@ impl Component {
         }
     }
 
-    /// Gives the actor the outcome of a request, if the life that asked still lasts.
-    pub(crate) fn reply(&self, id: RequestId, sent: Now, result: Result<Box<Message>, RequestError>) {
+    /// The same for one life only.
+    pub(crate) fn control_life(&self, incarnation: Incarnation, control: Control) {
         let mut inbox = lock(&self.inbox);
-        if inbox.door.as_ref().is_some_and(|door| door.incarnation == id.incarnation) {
-            inbox.control.push_back(Control::Reply { id, sent, result });
+        if inbox.door.as_ref().is_some_and(|door| door.incarnation == incarnation) {
+            inbox.control.push_back(control);
             inbox.ring();
         }
+    }
+
+    /// Gives the actor the outcome of a request, if the life that asked still lasts.
+    pub(crate) fn reply(&self, id: RequestId, sent: Now, result: Result<Box<Message>, RequestError>) {
+        self.control_life(id.incarnation, Control::Reply { id, sent, result });
     }
 
     /// Tells the actor that its deadline has come.

@@ -22,6 +22,8 @@ pub(crate) enum Waiting {
     Requests,
     /// A back-off or a grace period.
     Supervisor(TimerId),
+    /// A sign of life.
+    Pulse,
 }
 
 #[derive(Default)]

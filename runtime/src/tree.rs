@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use nunect_core::cell::Cell;
 use nunect_core::health::Cause;
-use nunect_core::{Event, Incarnation, StopReason};
+use nunect_core::protocol::command::{ActorReport, MailboxReport};
+use nunect_core::requests::Slot;
+use nunect_core::{ActorName, Event, Incarnation, NodeAnswer, NodeReport, RequestId, StopReason};
 use nunect_supervisor::{Action, ChildId, Exit, Generation, Supervisor, TimerId};
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
@@ -22,6 +24,15 @@ pub(crate) enum Told {
     Timer(TimerId),
     /// The node stops.
     Stop,
+    /// An actor wants to know what the tree looks like.
+    Describe {
+        /// Which.
+        slot: Slot,
+        /// In answer to what.
+        id: RequestId,
+    },
+    /// A sign of life is due.
+    Pulse,
 }
 
 impl ractor::Message for Told {}
@@ -70,8 +81,16 @@ impl ractor::Actor for Tree {
 
     async fn handle(&self, myself: ActorRef<Told>, told: Told, root: &mut Root) -> Result<(), ActorProcessingErr> {
         let event = match told {
+            Told::Describe { slot, id } => {
+                root.describe(slot, id);
+                return Ok(());
+            }
+            Told::Pulse => {
+                root.node.beat();
+                return Ok(());
+            }
             Told::Timer(timer) => nunect_supervisor::Event::Timer(timer),
-            Told::Stop => nunect_supervisor::Event::Stop,
+            Told::Stop => nunect_supervisor::Event::Stop(StopReason::NodeShutdown),
         };
         root.drive(&myself, event).await;
         Ok(())
@@ -126,13 +145,12 @@ impl Root {
                     }
                     Action::Arm { timer, at } => self.node.timers.set(Waiting::Supervisor(timer), Some(at)),
                     Action::Cancel(timer) => self.node.timers.set(Waiting::Supervisor(timer), None),
-                    Action::Emit { child, event } => self.emit(child, event),
-                    Action::Escalate { child, crashes, period, reason } => {
-                        let actor = self.node.component(index(child)).spec.name.clone();
-                        self.node.ended(End::Escalated { actor, crashes, period, reason });
+                    Action::Emit { who, event } => self.emit(who, event),
+                    Action::Escalate { who, crashes, period, reason } => {
+                        self.node.ended(End::Escalated { actor: who, crashes, period, reason });
                         myself.stop(None);
                     }
-                    Action::Stopped => {
+                    Action::Completed { .. } | Action::Stopped => {
                         self.node.ended(End::Stopped);
                         myself.stop(None);
                     }
@@ -157,6 +175,7 @@ impl Root {
             Err(reason) => {
                 let incarnation = Incarnation(generation.0);
                 let event = Event::ActorCrashed { incarnation, reason: reason.clone(), on_message: false };
+                component.note_crash(self.node.clock.now(), &reason);
                 self.node.emit(Some(&component.spec.name), event);
                 nunect_supervisor::Event::StartFailed { child, generation, reason }
             }
@@ -172,6 +191,7 @@ impl Root {
             }
             Exit::Killed => {
                 let reason = "killed".to_owned();
+                self.node.component(index).note_crash(self.node.clock.now(), &reason);
                 self.node.emit(Some(actor), Event::ActorCrashed { incarnation, reason, on_message: false });
             }
             // Told when it happened, before what followed from it.
@@ -181,14 +201,49 @@ impl Root {
         nunect_supervisor::Event::Exited { child, generation, exit }
     }
 
-    fn emit(&mut self, child: Option<ChildId>, event: Event) {
-        let actor = child.map(|child| self.node.component(index(child)).spec.name.clone());
+    fn emit(&mut self, who: ActorName, event: Event) {
         self.gave_up |= matches!(event, Event::Escalated { .. });
         let waits = matches!(event, Event::RestartScheduled { .. });
-        self.node.emit(actor.as_ref(), event);
-        if let (true, Some(actor)) = (waits, actor) {
-            self.node.set_cause(Cause::ActorDown(actor), true);
+        self.node.emit(Some(&who), event);
+        if waits {
+            self.node.set_cause(Cause::ActorDown(who), true);
         }
+    }
+
+    /// Tells an actor what the tree looks like.
+    fn describe(&self, slot: Slot, id: RequestId) {
+        let report = |child: ChildId| {
+            let component = self.node.component(index(child));
+            let look = component.look();
+            ActorReport {
+                name: component.spec.name.to_string(),
+                kind: component.spec.kind.clone(),
+                state: self.machine.state(child).map_or("ended", |state| state.as_str()).to_owned(),
+                restarts: self.machine.restarts(child).unwrap_or(0),
+                incarnation: self.machine.generation(child).map_or(0, |generation| generation.0),
+                mailbox: Some(MailboxReport {
+                    depth: look.depth as u64,
+                    capacity: look.limits.capacity as u64,
+                    dropped: look.counters.dropped,
+                    poisoned: look.counters.poisoned,
+                }),
+                last_crash: look.last_crash,
+                children: Vec::new(),
+            }
+        };
+        let tree = Box::new(ActorReport {
+            name: self.node.unit.to_string(),
+            kind: "supervisor".to_owned(),
+            state: "running".to_owned(),
+            restarts: 0,
+            incarnation: 1,
+            mailbox: None,
+            last_crash: None,
+            children: self.machine.children().map(report).collect(),
+        });
+        let result = Ok(NodeAnswer::Description { tree, units: self.node.directory.online() });
+        let answer = Control::Node(NodeReport::Done { id, result });
+        self.node.component(slot.0 as usize).control_life(id.incarnation, answer);
     }
 
     fn life(&self, child: ChildId, generation: Generation) -> Option<&ActorRef<Ring>> {
@@ -206,7 +261,7 @@ async fn begin(
     let birth = node.birth(component, incarnation);
     let cell = Cell::new(&component.entry, &component.spec.config, &birth).map_err(|error| error.to_string())?;
     let contract = cell.contract().map_err(|error| error.to_string())?;
-    if component.subscribe_once(contract.mailbox, &contract.sensors) {
+    if component.subscribe_once(&contract) {
         for subscription in &contract.reads {
             let mailbox = Arc::clone(component);
             let sink = Arc::new(move |inbound| mailbox.deliver(inbound));
@@ -215,8 +270,9 @@ async fn begin(
                 return Err(format!("subscribing to {}: {error}", subscription.pattern));
             }
         }
-        node.sense(&contract.sensors);
+        node.serve(component, &contract);
     }
+    node.open_ports(component, incarnation, &contract.ports)?;
     node.emit(Some(&component.spec.name), Event::ActorStarted { incarnation });
     let life = Life::new(cell, Arc::clone(component), Arc::clone(node));
     // Unnamed: ractor's names are shared by the whole process, and a test runs many nodes in one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nunect_core::cell::{BirthError, Cell, Crash};
 use nunect_core::mailbox::{Delivery, Mailbox, Push};
-use nunect_core::outbox::{HandOver, Outbox};
+use nunect_core::outbox::{Failed, HandOver, Outbox, Refusal};
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
     ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, Effect, Entry, Event, HostReport, Incarnation, Input,
@@ -54,7 +54,7 @@ struct Wishes {
 }
 
 /// The present state of what may be sensed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Senses {
     pub(crate) host: HostReport,
     pub(crate) bus: BusEvent,
@@ -135,6 +135,7 @@ impl Component {
                 Sensor::Host { every } => wishes.host = Some(every),
                 Sensor::Bus => wishes.bus = true,
                 Sensor::Node => wishes.node = true,
+                Sensor::Link { .. } | Sensor::Log => {}
             }
         }
         self.cell = Some(cell);
@@ -164,8 +165,8 @@ impl Component {
             let first = HostReport { cpu_percent: None, ..senses.host };
             self.sense_host(now, first, office, around)?;
         }
-        self.sense_node(now, senses.node, office, around)?;
-        self.sense_bus(now, senses.bus, office, around)
+        self.sense_node(now, &senses.node, office, around)?;
+        self.sense_bus(now, &senses.bus, office, around)
     }
 
     /// The actor takes messages from now on, those that wait first.
@@ -238,7 +239,7 @@ impl Component {
     pub(crate) fn sense_bus(
         &mut self,
         now: Now,
-        bus: BusEvent,
+        bus: &BusEvent,
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
@@ -248,7 +249,7 @@ impl Component {
     pub(crate) fn sense_node(
         &mut self,
         now: Now,
-        node: NodeReport,
+        node: &NodeReport,
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
@@ -372,10 +373,14 @@ fn carry_out(
                 let Office { outbox, requests, work } = office;
                 match outbox.request(now, requests, Slot(slot), id, message, timeout) {
                     Ok(message) => around.publish(message),
-                    Err(error) => work.push_back(Work::Fail { slot, id, sent: now, error }),
+                    Err(Failed { error, refusal }) => {
+                        tell_refusal(slot, name, refusal, around);
+                        work.push_back(Work::Fail { slot, id, sent: now, error });
+                    }
                 }
             }
             Effect::Emit(event) => around.emit(Some((slot, name)), event),
+            Effect::Directory(_) | Effect::Node(..) | Effect::Port(..) => {}
             Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
         }
     }
@@ -385,10 +390,14 @@ fn carry_out(
 fn hand_over(slot: u32, name: &ActorName, message: HandOver, around: &mut Around<'_>) {
     match message {
         HandOver::Send(message) => around.publish(message),
-        HandOver::Refused { subject, reason, first: true } => {
-            around.emit(Some((slot, name)), Event::PublishRefused { subject, reason });
-        }
-        HandOver::Kept | HandOver::Refused { first: false, .. } => {}
+        HandOver::Refused(refusal) => tell_refusal(slot, name, Some(refusal), around),
+        HandOver::Kept => {}
+    }
+}
+
+fn tell_refusal(slot: u32, name: &ActorName, refusal: Option<Refusal>, around: &mut Around<'_>) {
+    if let Some(Refusal { subject, reason, .. }) = refusal.filter(|refusal| refusal.tell) {
+        around.emit(Some((slot, name)), Event::PublishRefused { subject, reason });
     }
 }
 

@@ -219,7 +219,7 @@ impl Process {
     /// Stops as an operator asks it to: the actors say goodbye.
     pub(crate) fn stop(&mut self, now: Now, around: &mut Around<'_>) {
         around.emit(None, Event::NodeStopping);
-        self.report(now, Report::Stop, around);
+        self.report(now, Report::Stop(StopReason::NodeShutdown), around);
     }
 
     /// Makes an actor panic, at once and on no message.
@@ -256,14 +256,14 @@ impl Process {
             Work::Fail { slot, id, sent, error } => self.outcome(now, Slot(slot), (id, sent), Err(error), around),
             Work::TellBus(bus) => {
                 for slot in 0..self.components.len() {
-                    let end = self.components[slot].sense_bus(now, bus, &mut self.office, around);
+                    let end = self.components[slot].sense_bus(now, &bus, &mut self.office, around);
                     self.after(now, slot, end, around);
                 }
             }
             Work::TellHealth => {
                 for slot in 0..self.components.len() {
                     let node = NodeReport::Health(self.health());
-                    let end = self.components[slot].sense_node(now, node, &mut self.office, around);
+                    let end = self.components[slot].sense_node(now, &node, &mut self.office, around);
                     self.after(now, slot, end, around);
                 }
             }
@@ -290,17 +290,17 @@ impl Process {
                 self.registry.timers.retain(|&(other, _)| other != timer);
                 self.note_timers();
             }
-            Action::Emit { child, event } => {
+            Action::Emit { who, event } => {
                 self.registry.gave_up |= matches!(event, Event::Escalated { .. });
                 let waits = matches!(event, Event::RestartScheduled { .. });
-                let actor = child.and_then(|child| self.components.get(index(child.0)));
+                let actor = self.components.iter().find(|component| component.name == who);
                 around.emit(actor.map(|component| (component.slot, &component.name)), event);
                 if let Some(name) = actor.filter(|_| waits).map(|component| component.name.clone()) {
                     self.set_health(Cause::ActorDown(name), true, around);
                 }
             }
             Action::Escalate { .. } => self.over = Some(Down::Escalated),
-            Action::Stopped => self.over = Some(Down::Stopped),
+            Action::Completed { .. } | Action::Stopped => self.over = Some(Down::Stopped),
         }
     }
 

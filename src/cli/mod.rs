@@ -19,14 +19,17 @@ mod exit {
     pub(super) const FINE: u8 = 0;
     pub(super) const NOT_MET: u8 = 1;
     pub(super) const CONFIGURATION: u8 = 2;
+    pub(super) const DUPLICATE: u8 = 3;
     pub(super) const ESCALATED: u8 = 70;
+    pub(super) const HUNG: u8 = 71;
 }
 
 /// Supervised actors on NATS, live and simulated.
 #[derive(Debug, Parser)]
 #[command(name = "nunect", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 configuration or usage, \
-                        70 a node gave up after too many crashes.")]
+                        3 another node of this name runs, 70 a node gave up after too many crashes, \
+                        71 an actor hung.")]
 struct Arguments {
     /// Print data as JSON, one object a line.
     #[arg(long, global = true)]

@@ -113,6 +113,20 @@ async fn live(profile: Profile, catalog: &Catalog, clock: Clock, console: &Conso
             ));
             exit::ESCALATED
         }
+        End::Hung { actor, on, running } => {
+            console.complain(&format!(
+                "{actor} has not come back from {on} for {running:?}; the process ends, since nothing else helps\n\
+                 Run it under a service manager, or with --respawn, to have it back at once."
+            ));
+            exit::HUNG
+        }
+        End::Duplicate { session } => {
+            console.complain(&format!(
+                "another node of this name was there before, in session {session}\n\
+                 Give one of the two another name (metadata.unit_id, --unit), or stop the other."
+            ));
+            exit::DUPLICATE
+        }
     }
 }
 

@@ -81,7 +81,23 @@ fn normal(event: &Event) -> Option<String> {
         | Event::Malformed { .. }
         | Event::UnitHealth { .. }
         | Event::UnitsFull { .. }
+        | Event::BusDenied { .. }
+        | Event::BusSlow
+        | Event::BusRefused { .. }
+        | Event::DuplicateUnit { .. }
+        | Event::Reloaded { .. }
+        | Event::LogLevelSet { .. }
+        | Event::ChaosInjected { .. }
+        | Event::CommandRefused { .. }
+        | Event::ActorHung { .. }
+        | Event::ActorReturned { .. }
+        | Event::PortFailed { .. }
+        | Event::ClusterChanged { .. }
+        | Event::ServerClient { .. }
+        | Event::ServerSlowConsumers { .. }
         | Event::Custom { .. } => Some(format!("{event:?}")),
+        // A wall clock that somebody sets is no part of the world that the bodies play in.
+        Event::ClockStepped { .. } => None,
     }
 }
 
