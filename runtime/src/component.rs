@@ -12,8 +12,8 @@ use nunect_core::protocol;
 use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
-    ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits, Message, Mono, NodeReport,
-    Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason,
+    ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits, Message, Mono,
+    NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason,
 };
 use nunect_supervisor::Exit;
 use ractor::ActorRef;
@@ -28,7 +28,11 @@ use crate::sync::lock;
 #[derive(Debug)]
 pub(crate) enum Control {
     Started,
-    Reply { id: RequestId, sent: Now, result: Result<Box<Message>, RequestError> },
+    Reply {
+        id: RequestId,
+        sent: Now,
+        result: Result<Box<Message>, RequestError>,
+    },
     Host(HostReport),
     Bus(BusEvent),
     Link(LinkReport),

@@ -56,7 +56,7 @@ pub(crate) struct Root {
 
 impl Root {
     pub(crate) fn new(node: Arc<Shared>, machine: Supervisor, started: oneshot::Sender<()>) -> Self {
-        let lives = node.components().map(|_| None).collect();
+        let lives = node.components().iter().map(|_| None).collect();
         Self { node, machine, lives, gave_up: false, started: Some(started) }
     }
 }
@@ -165,7 +165,7 @@ impl Root {
         child: ChildId,
         generation: Generation,
     ) -> nunect_supervisor::Event {
-        let component = Arc::clone(self.node.component(index(child)));
+        let component = self.node.component(index(child));
         match begin(&self.node, &component, Incarnation(generation.0), myself).await {
             Ok(actor) => {
                 self.lives[index(child)] = Some((generation, actor));

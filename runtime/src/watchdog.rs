@@ -67,8 +67,8 @@ fn look(node: &Weak<Shared>, limits: HangLimits, every: Duration) {
         // period at a time counts for nothing.
         let passed = before.map_or(every, |before: Now| now.mono.since(before.mono)).min(every.mul_f32(1.5));
         before = Some(now);
-        seen.resize(node.components().count(), Seen::default());
-        for (component, seen) in node.components().zip(&mut seen) {
+        seen.resize(node.components().len(), Seen::default());
+        for (component, seen) in node.components().iter().zip(&mut seen) {
             let turn = component.turn();
             let actor = &component.spec.name;
             if turn.is_some() && turn == seen.turn {
