@@ -265,9 +265,12 @@ async fn begin(
         for subscription in &contract.reads {
             let mailbox = Arc::clone(component);
             let sink = Arc::new(move |inbound| mailbox.deliver(inbound));
-            if let Err(error) = node.bus.subscribe(subscription, sink).await {
-                component.unsubscribed();
-                return Err(format!("subscribing to {}: {error}", subscription.pattern));
+            match node.bus.subscribe(subscription, sink).await {
+                Ok(subscribed) => subscribed.forever(),
+                Err(error) => {
+                    component.unsubscribed();
+                    return Err(format!("subscribing to {}: {error}", subscription.pattern));
+                }
             }
         }
         node.serve(component, &contract);

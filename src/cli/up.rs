@@ -155,6 +155,7 @@ async fn bus(
         session: spec.session.clone(),
         reconnect_wait: connection.reconnect_wait.0,
         max_reconnects: connection.max_reconnects.map(|most| most as usize),
+        credentials: None,
     };
     let random = Entropy::stream(&spec.entropy, "reconnect", 0);
     Ok(Arc::new(NatsBus::connect(options, clock, random).await?))

@@ -61,6 +61,7 @@ impl Live {
                     session: spec.session.clone(),
                     reconnect_wait: Duration::from_secs(1),
                     max_reconnects: None,
+                    credentials: None,
                 };
                 let bus = NatsBus::connect(options, self.clock, spec.entropy.stream("reconnect", 0));
                 Arc::new(runtime.block_on(bus).expect("the server takes a connection"))

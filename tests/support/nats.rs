@@ -18,6 +18,7 @@ const PORTS: std::ops::Range<u16> = 12_000..32_000;
 pub(crate) struct NatsServer {
     child: Option<Child>,
     port: u16,
+    config: Option<PathBuf>,
 }
 
 /// The binary that `tools/test` fetched; a missing one fails the test.
@@ -48,9 +49,24 @@ impl NatsServer {
         panic!("nats-server starts on none of five ports");
     }
 
+    /// A server with this configuration besides its address.
+    pub(crate) fn configured(config: &str) -> Self {
+        let mut server = Self::absent();
+        server.configure(config);
+        server.launch();
+        server
+    }
+
+    /// Gives it another configuration, which it reads when it is launched.
+    pub(crate) fn configure(&mut self, config: &str) {
+        let path = std::env::temp_dir().join(format!("nunect-nats-{}-{}.conf", std::process::id(), self.port));
+        std::fs::write(&path, config).expect("a temporary file");
+        self.config = Some(path);
+    }
+
     /// A server that is not there yet, on the port that it will have.
     pub(crate) fn absent() -> Self {
-        Self { child: None, port: free_port() }
+        Self { child: None, port: free_port(), config: None }
     }
 
     /// Starts it, again or at last, on the port it has.
@@ -61,6 +77,9 @@ impl NatsServer {
     fn try_launch(&mut self) -> bool {
         let mut command = Command::new(binary());
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
+        if let Some(config) = &self.config {
+            command.arg("-c").arg(config);
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = self.child.insert(child.expect("nats-server starts"));
         let deadline = Instant::now() + START;
@@ -108,6 +127,10 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
+        if let Some(config) = &self.config {
+            // It may have been removed by hand.
+            let _ = std::fs::remove_file(config);
+        }
     }
 }
 

@@ -120,7 +120,8 @@ async fn a_request_to_a_full_mailbox_is_answered_503_at_once() {
     let outside = bus.client();
     let (answer, answers) = channel();
     let inbox = Subscription::from(Pattern::parse("test.answer.*").expect("legal"));
-    outside.subscribe(&inbox, Arc::new(move |inbound| drop(answer.send(inbound)))).await.expect("subscribed");
+    let sink = Arc::new(move |inbound| drop(answer.send(inbound)));
+    outside.subscribe(&inbox, sink).await.expect("subscribed").forever();
     let ask = |number: usize| {
         let mut request = Message::new(subject("test.clerk")).body(format!("request {number}"));
         request.reply = Some(subject(&format!("test.answer.{number}")));
@@ -171,6 +172,7 @@ async fn messages_that_the_bus_does_not_take_are_counted_and_told_at_every_doubl
         session: spec.session.clone(),
         reconnect_wait: PATIENCE,
         max_reconnects: None,
+        credentials: None,
     };
     let bus = NatsBus::connect(options, clock, spec.entropy.stream("reconnect", 0)).await.expect("a legal URL");
     let (tell, events) = channel();

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nunect_core::broker::{Broker, ClientId, Target};
+use nunect_core::broker::{Broker, ClientId, SubscriptionId, Target};
 use nunect_core::{BusEvent, Message, Now, RequestError, Subscription};
 
-use super::{Bus, BusError, Inbound, Pending, Sink, Watcher};
+use super::{Bus, BusError, Inbound, Pending, Refused, Sink, Subscribed, Watcher};
 use crate::sync::lock;
 
 /// A bus that nodes of this process share.
@@ -20,10 +20,17 @@ pub struct LocalBus {
 struct State {
     broker: Broker,
     clients: u32,
-    sinks: Vec<Option<(ClientId, Sink)>>,
+    sinks: Vec<Option<(Owner, Sink)>>,
     /// The state of a linear congruential generator.
     draw: u64,
     targets: Vec<Target>,
+}
+
+/// Whose a sink is; places are given anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    client: ClientId,
+    subscription: SubscriptionId,
 }
 
 /// One node's connection to a [`LocalBus`].
@@ -93,6 +100,16 @@ impl State {
     }
 }
 
+/// Ends one subscription, if its place is still its own.
+fn end(state: &Mutex<State>, place: usize, owner: Owner) {
+    let mut state = lock(state);
+    state.broker.unsubscribe(owner.subscription);
+    let sink = state.sinks.get_mut(place).and_then(|sink| sink.take_if(|(other, _)| *other == owner));
+    drop(state);
+    // As below: a sink may hold whatever it likes.
+    drop(sink);
+}
+
 impl Bus for LocalClient {
     fn describe(&self) -> String {
         "embedded".to_owned()
@@ -107,7 +124,11 @@ impl Bus for LocalClient {
         Ok(())
     }
 
-    fn subscribe<'a>(&'a self, subscription: &'a Subscription, sink: Sink) -> Pending<'a, Result<(), BusError>> {
+    fn subscribe<'a>(
+        &'a self,
+        subscription: &'a Subscription,
+        sink: Sink,
+    ) -> Pending<'a, Result<Subscribed, BusError>> {
         let mut state = lock(&self.state);
         if self.closed.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Err(BusError::Closed)));
@@ -118,9 +139,15 @@ impl Bus for LocalClient {
             sinks.len() - 1
         });
         let tag = u32::try_from(free).unwrap_or(u32::MAX);
-        broker.subscribe(self.id, tag, subscription.pattern.clone(), subscription.queue.as_deref());
-        sinks[free] = Some((self.id, sink));
-        Box::pin(std::future::ready(Ok(())))
+        let id = broker.subscribe(self.id, tag, subscription.pattern.clone(), subscription.queue.as_deref());
+        let owner = Owner { client: self.id, subscription: id };
+        sinks[free] = Some((owner, sink));
+        let state = Arc::downgrade(&self.state);
+        Box::pin(std::future::ready(Ok(Subscribed::new(move || {
+            if let Some(state) = state.upgrade() {
+                end(&state, free, owner);
+            }
+        }))))
     }
 
     fn watch(&self, watcher: Watcher) {
@@ -132,6 +159,16 @@ impl Bus for LocalClient {
         let start = std::time::Instant::now();
         drop(lock(&self.state));
         Box::pin(std::future::ready(Ok(start.elapsed())))
+    }
+
+    fn flush(&self, _: Duration) -> Pending<'_, Result<(), BusError>> {
+        // Everything was delivered as it was published.
+        let closed = self.closed.load(Ordering::Relaxed);
+        Box::pin(std::future::ready(if closed { Err(BusError::Closed) } else { Ok(()) }))
+    }
+
+    fn refusals(&self, _: u64) -> Vec<Refused> {
+        Vec::new()
     }
 
     fn close(&self, _: Duration) -> Pending<'_, ()> {
@@ -146,7 +183,7 @@ impl Bus for LocalClient {
         let dropped: Vec<_> = state
             .sinks
             .iter_mut()
-            .filter(|sink| sink.as_ref().is_some_and(|(client, _)| *client == self.id))
+            .filter(|sink| sink.as_ref().is_some_and(|(owner, _)| owner.client == self.id))
             .map(Option::take)
             .collect();
         drop(state);

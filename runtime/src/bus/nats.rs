@@ -1,23 +1,34 @@
-//! The bus of a NATS server. async-nats is known to this file alone.
+//! The bus of a NATS server. async-nats is known to this module alone.
+
+mod backoff;
+mod credentials;
+mod watch;
+mod wire;
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Ready, poll_fn};
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use async_nats::{ConnectOptions, HeaderMap, HeaderName, HeaderValue, StatusCode};
+use async_nats::ConnectOptions;
 use bytes::Bytes;
 use futures_core::Stream;
 use nunect_core::protocol::inbox;
-use nunect_core::random::{ChaCha8Rng, Rng};
-use nunect_core::{Body, BusEvent, Headers, Message, Now, RequestError, SessionId, Subject, Subscription, UnitId};
+use nunect_core::random::ChaCha8Rng;
+use nunect_core::{Message, Now, RequestError, SessionId, Subscription, UnitId};
 use tokio::task::AbortHandle;
 
-use super::{Bus, BusError, Inbound, Pending, Sink, Watcher};
+use self::backoff::Backoff;
+pub use self::credentials::CredentialsError;
+use self::credentials::{Credentials, told};
+use self::watch::Watch;
+pub use self::watch::{DENIED_TOLD_EVERY, SLOW_TOLD_EVERY};
+use self::wire::{incoming, outgoing, outgoing_headers};
+use super::{Bus, BusError, Pending, Refused, Sink, Subscribed, Watcher};
 use crate::clock::Clock;
 use crate::sync::lock;
 
@@ -33,12 +44,20 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 pub const SPILL_MAX: usize = 8_192;
 /// Messages taken from a subscription before others have their turn.
 const BATCH: usize = 256;
+/// How long after the server's answer a refusal may take to be known: another task tells it.
+const REFUSAL_PATIENCE: Duration = Duration::from_millis(5);
+/// How often the spill is looked at by who waits for it to be empty.
+const SPILL_POLL: Duration = Duration::from_millis(1);
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
 pub struct NatsOptions {
-    /// `nats://host:port`, tried in this order.
+    /// `nats://host:port`, tried in this order. User and password, or a token, of the first that has
+    /// any are shown to all.
     pub urls: Vec<String>,
+    /// A file with a user's JWT and the seed of its key; read anew for each connection, so that a
+    /// renewed one is taken up.
+    pub credentials: Option<PathBuf>,
     /// Who connects.
     pub unit: UnitId,
     /// In which run.
@@ -47,6 +66,26 @@ pub struct NatsOptions {
     pub reconnect_wait: Duration,
     /// Tries before it gives up; `None`: for ever.
     pub max_reconnects: Option<usize>,
+}
+
+/// Why there is not even a try to connect.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// An address is none.
+    #[error("`{url}` is no server URL: write it as `nats://host:4222`")]
+    Url {
+        /// The address, without user and password.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The client cannot be set up.
+    #[error("setting up the client for NATS")]
+    Client(#[source] async_nats::ConnectError),
 }
 
 /// One node's connection to a NATS server.
@@ -61,13 +100,6 @@ pub struct NatsBus {
     closed: AtomicBool,
 }
 
-/// Whether it is connected, and who wants to know.
-#[derive(Default)]
-struct Watch {
-    connected: AtomicBool,
-    watcher: Mutex<Option<Watcher>>,
-}
-
 /// What the connection's own queue had no room for, in order.
 #[derive(Default)]
 struct Spill {
@@ -79,17 +111,28 @@ impl NatsBus {
     /// Begins to connect, and goes on trying while the node already lives.
     ///
     /// # Errors
-    /// When a URL is no URL, or the client cannot be set up at all.
-    pub async fn connect(options: NatsOptions, clock: Clock, random: ChaCha8Rng) -> Result<Self, BusError> {
+    /// When a URL is no URL, the credentials cannot be used, or the client cannot be set up at all.
+    pub async fn connect(options: NatsOptions, clock: Clock, random: ChaCha8Rng) -> Result<Self, ConnectError> {
         // Two TLS providers in one graph make rustls panic unless one is chosen; an error here
         // only says that somebody chose before.
         let _ = rustls_provider();
-        let watch = Arc::new(Watch::default());
-        let told = Arc::clone(&watch);
+        let mut addresses = Vec::new();
+        for url in &options.urls {
+            let address = url.parse::<async_nats::ServerAddr>();
+            addresses.push(address.map_err(|error| ConnectError::Url { url: without_secrets(url), error })?);
+        }
+        let nobody = inbox::nobody(&options.unit, &options.session).as_str().to_owned();
+        let watch = Arc::new(Watch::new(nobody.clone(), options.max_reconnects));
         let backoff = Mutex::new(Backoff::new(options.reconnect_wait, random));
-        let connected_at = Arc::new(Mutex::new(None));
-        let connected = Arc::clone(&connected_at);
-        let mut connect = ConnectOptions::new()
+        let [told, tried, lost] = std::array::from_fn(|_| Arc::clone(&watch));
+        let connect = match options.credentials {
+            Some(path) => {
+                Credentials::read(&path)?;
+                ConnectOptions::with_auth_callback(proof(path, Arc::clone(&watch)))
+            }
+            None => authenticate(&addresses),
+        };
+        let mut connect = connect
             .name(options.unit.as_str())
             .retry_on_initial_connect()
             .skip_subject_validation(true)
@@ -98,116 +141,89 @@ impl NatsBus {
             .connection_timeout(CALL_TIMEOUT)
             .request_timeout(Some(CALL_TIMEOUT))
             .custom_inbox_prefix(inbox::prefix(&options.unit))
-            .reconnect_delay_callback(move |attempts| lock(&backoff).delay(attempts, lock(&connected_at).take()))
+            .reconnect_delay_callback(move |attempts| lock(&backoff).delay(attempts, lost.lost()))
+            .reconnect_to_server_callback(move |servers, _| {
+                // It leaves the choice as it is: there is no other way to what the server said when it
+                // refused the last try.
+                tried.tried(&servers);
+                std::future::ready(None)
+            })
             .event_callback(move |event| {
-                told.hear(&event, &connected);
+                told.hear(&event);
                 std::future::ready(())
             });
         if let Some(most) = options.max_reconnects {
             connect = connect.max_reconnects(most);
         }
-        let urls = options.urls.join(", ");
-        let addresses: Vec<async_nats::ServerAddr> = options
-            .urls
-            .iter()
-            .map(|url| url.parse().map_err(|error| BusError::Refused(format!("`{url}` is no server URL: {error}"))))
-            .collect::<Result<_, _>>()?;
-        let client = tokio::time::timeout(CALL_TIMEOUT, connect.connect(addresses))
-            .await
-            .map_err(|_| BusError::Timeout(CALL_TIMEOUT))?
-            .map_err(|error| BusError::Refused(error.to_string()))?;
+        let client = connect.connect(addresses).await.map_err(ConnectError::Client)?;
         let bus = Self {
-            nobody: inbox::nobody(&options.unit, &options.session).as_str().to_owned(),
+            nobody,
             client,
-            urls,
+            urls: options.urls.iter().map(|url| without_secrets(url)).collect::<Vec<_>>().join(", "),
             clock,
             watch,
             spill: Arc::default(),
             tasks: Mutex::default(),
             closed: AtomicBool::new(false),
         };
-        let drain = drain_spill(bus.client.clone(), Arc::clone(&bus.spill));
-        bus.spawn(drain);
+        bus.spawn(drain_spill(bus.client.clone(), Arc::clone(&bus.spill)));
+        let (watch, client) = (Arc::clone(&bus.watch), bus.client.clone());
+        bus.spawn(async move { watch.reconcile(client).await });
         Ok(bus)
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        lock(&self.tasks).push(tokio::spawn(task).abort_handle());
+    async fn spill_empty(&self) {
+        while !lock(&self.spill.queue).is_empty() {
+            tokio::time::sleep(SPILL_POLL).await;
+        }
     }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let task = tokio::spawn(task).abort_handle();
+        let mut tasks = lock(&self.tasks);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task.clone());
+        task
+    }
+}
+
+/// With the user and password of the first address that has any: async-nats would show none.
+fn authenticate(addresses: &[async_nats::ServerAddr]) -> ConnectOptions {
+    let connect = ConnectOptions::new();
+    let Some(address) = addresses.iter().find(|address| address.has_user_pass()) else { return connect };
+    let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    match (address.username().map(plain), address.password().map(plain)) {
+        (Some(user), Some(password)) => connect.user_and_password(user, password),
+        // `nats://token@host`, as everywhere with NATS.
+        (Some(token), None) => connect.token(token),
+        (None, _) => connect,
+    }
+}
+
+/// Answers a server that asks for proof, by the file at `path` as it is at that time.
+fn proof(
+    path: PathBuf,
+    watch: Arc<Watch>,
+) -> impl Fn(Vec<u8>) -> Ready<Result<async_nats::Auth, async_nats::AuthError>> + Send + Sync + 'static {
+    move |nonce| {
+        let credentials = Credentials::read(&path).map_err(|error| told(&error));
+        let auth = credentials.and_then(|credentials| credentials.sign(&nonce).map_err(|error| told(&error)));
+        std::future::ready(auth.map_err(|reason| {
+            watch.refused(reason.clone());
+            async_nats::AuthError::new(reason)
+        }))
+    }
+}
+
+/// The address without user and password: it is shown to people.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
 }
 
 fn rustls_provider() -> Result<(), ()> {
     async_nats::rustls::crypto::ring::default_provider().install_default().map_err(drop)
-}
-
-impl Watch {
-    fn hear(&self, event: &async_nats::Event, connected_at: &Mutex<Option<Instant>>) {
-        let state = match event {
-            async_nats::Event::Connected => {
-                *lock(connected_at) = Some(Instant::now());
-                BusEvent::Connected
-            }
-            async_nats::Event::Disconnected | async_nats::Event::Closed => BusEvent::Disconnected,
-            async_nats::Event::ClientError(async_nats::ClientError::MaxReconnects) => {
-                tracing::error!(
-                    target: "nunect::bus",
-                    "no further try to reconnect: max_reconnects is reached; start the node again when the server is back"
-                );
-                return;
-            }
-            async_nats::Event::LameDuckMode
-            | async_nats::Event::Draining
-            | async_nats::Event::SlowConsumer(_)
-            | async_nats::Event::ServerError(_) => {
-                tracing::warn!(target: "nunect::bus", "{event}");
-                return;
-            }
-            // Every failed try to connect is one: that the bus is away was said already.
-            async_nats::Event::ClientError(_) => {
-                tracing::debug!(target: "nunect::bus", "{event}");
-                return;
-            }
-        };
-        let now = state == BusEvent::Connected;
-        let watcher = lock(&self.watcher);
-        if self.connected.swap(now, Ordering::AcqRel) != now
-            && let Some(watcher) = &*watcher
-        {
-            watcher(state);
-        }
-    }
-}
-
-/// Reconnects by the protocol: first try at once, then from the floor doubling to the cap, with jitter.
-struct Backoff {
-    cap: Duration,
-    random: ChaCha8Rng,
-    /// Failed tries before the present one.
-    failed: usize,
-    /// Of these, the ones before the last connection, which was lost too soon to be a success.
-    before: usize,
-}
-
-impl Backoff {
-    fn new(cap: Duration, random: ChaCha8Rng) -> Self {
-        Self { cap: cap.max(RECONNECT_FLOOR), random, failed: 0, before: 0 }
-    }
-
-    /// The wait before try number `attempts` (from 1); `connected` is when the connection began that
-    /// was just lost, if this is the first try after it.
-    fn delay(&mut self, attempts: usize, connected: Option<Instant>) -> Duration {
-        if let Some(at) = connected {
-            self.before = if at.elapsed() < CONNECTION_PROVEN { self.failed + 1 } else { 0 };
-        }
-        self.failed = self.before.saturating_add(attempts.saturating_sub(1));
-        if self.failed == 0 {
-            return Duration::ZERO;
-        }
-        let doublings = u32::try_from(self.failed - 1).unwrap_or(u32::MAX).min(16);
-        let wait = RECONNECT_FLOOR.saturating_mul(1 << doublings).min(self.cap);
-        // Up to a quarter more, so that the units of a mesh do not come back in one instant.
-        wait + wait.mul_f64(0.25 * f64::from(self.random.next_u32()) / f64::from(u32::MAX))
-    }
 }
 
 /// Hands a message to the client; `None` when the client's queue is full.
@@ -248,52 +264,6 @@ async fn drain_spill(client: async_nats::Client, spill: Arc<Spill>) {
         // Only now may the next sender go past the spill: the order stays.
         lock(&spill.queue).pop_front();
     }
-}
-
-fn outgoing(subject: &Subject) -> Result<async_nats::Subject, BusError> {
-    async_nats::Subject::from_utf8(subject.as_bytes().clone()).map_err(|error| BusError::Refused(error.to_string()))
-}
-
-fn outgoing_headers(headers: &Headers) -> Option<HeaderMap> {
-    if headers.is_empty() {
-        return None;
-    }
-    let mut map = HeaderMap::new();
-    headers.for_each(|name, value| {
-        // `&str` inserts panic on characters a header may not hold; such a one is left out.
-        if let (Ok(name), Ok(value)) = (HeaderName::from_str(name), HeaderValue::from_str(value)) {
-            map.append(name, value);
-        }
-    });
-    Some(map)
-}
-
-/// What a server delivered, as the rest of the node knows it.
-fn incoming(now: Now, message: async_nats::Message) -> Inbound {
-    let subject = Subject::delivered(message.subject.into_string());
-    if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Inbound::NoResponders(subject);
-    }
-    Inbound::Message(Box::new(Message {
-        subject,
-        headers: message.headers.map(|headers| Headers::from_raw(raw(&headers))).unwrap_or_default(),
-        body: Body::Bytes(message.payload),
-        reply: message.reply.map(|reply| Subject::delivered(reply.into_string())),
-        received: now,
-    }))
-}
-
-fn raw(headers: &HeaderMap) -> Bytes {
-    let mut block = Vec::with_capacity(64 * headers.len());
-    for (name, values) in headers.iter() {
-        for value in values {
-            block.extend_from_slice(AsRef::<[u8]>::as_ref(name));
-            block.extend_from_slice(b": ");
-            block.extend_from_slice(value.as_str().as_bytes());
-            block.extend_from_slice(b"\r\n");
-        }
-    }
-    Bytes::from(block)
 }
 
 /// Passes on what arrives, a batch for every reading of the clocks.
@@ -339,7 +309,11 @@ impl Bus for NatsBus {
         Ok(())
     }
 
-    fn subscribe<'a>(&'a self, subscription: &'a Subscription, sink: Sink) -> Pending<'a, Result<(), BusError>> {
+    fn subscribe<'a>(
+        &'a self,
+        subscription: &'a Subscription,
+        sink: Sink,
+    ) -> Pending<'a, Result<Subscribed, BusError>> {
         Box::pin(async move {
             if self.closed.load(Ordering::Acquire) {
                 return Err(BusError::Closed);
@@ -355,31 +329,34 @@ impl Bus for NatsBus {
                 .await
                 .map_err(|_| BusError::Timeout(CALL_TIMEOUT))?
                 .map_err(|error| BusError::Refused(error.to_string()))?;
-            self.spawn(pump(subscriber, self.clock, sink));
-            Ok(())
+            // With the task ends its subscriber, and takes the subscription back.
+            let pump = self.spawn(pump(subscriber, self.clock, sink));
+            Ok(Subscribed::new(move || pump.abort()))
         })
     }
 
     fn watch(&self, watcher: Watcher) {
-        let mut place = lock(&self.watch.watcher);
-        watcher(match self.watch.connected.load(Ordering::Acquire) {
-            true => BusEvent::Connected,
-            false => BusEvent::Disconnected,
-        });
-        *place = Some(watcher);
+        self.watch.watchers.add(watcher);
     }
 
     fn round_trip(&self, timeout: Duration) -> Pending<'_, Result<Duration, RequestError>> {
         Box::pin(async move {
-            if !self.watch.connected.load(Ordering::Acquire) {
+            if !self.watch.watchers.connected() {
                 return Err(RequestError::BusAway);
             }
             let start = Instant::now();
-            let ask = self.client.request(self.nobody.clone(), Bytes::new());
+            let denied = self.watch.nobody_denied.notified();
+            let ask = async {
+                tokio::select! {
+                    answer = self.client.request(self.nobody.clone(), Bytes::new()) => answer.map(drop),
+                    // Not permitted: the server has read it all the same.
+                    () = denied => Ok(()),
+                }
+            };
             match tokio::time::timeout(timeout, ask).await {
                 Err(_) => Err(RequestError::Timeout),
                 // Nobody answers by definition: the server's word for that is the answer.
-                Ok(Ok(_)) => Ok(start.elapsed()),
+                Ok(Ok(())) => Ok(start.elapsed()),
                 Ok(Err(error)) => match error.kind() {
                     async_nats::RequestErrorKind::NoResponders => Ok(start.elapsed()),
                     async_nats::RequestErrorKind::TimedOut => Err(RequestError::Timeout),
@@ -391,13 +368,36 @@ impl Bus for NatsBus {
         })
     }
 
+    fn flush(&self, timeout: Duration) -> Pending<'_, Result<(), BusError>> {
+        Box::pin(async move {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(BusError::Closed);
+            }
+            let answered = async {
+                self.spill_empty().await;
+                // The client's own flush ends with the socket, and before a connection; only the
+                // server's answer says that it has read what came before.
+                while self.round_trip(timeout).await.is_err() {
+                    tokio::time::sleep(REFUSAL_PATIENCE).await;
+                }
+                tokio::time::sleep(REFUSAL_PATIENCE).await;
+            };
+            match tokio::time::timeout(timeout, answered).await {
+                Ok(()) => self.watch.refusals.flushed(),
+                Err(_) => Err(BusError::Timeout(timeout)),
+            }
+        })
+    }
+
+    fn refusals(&self, after: u64) -> Vec<Refused> {
+        self.watch.refusals.after(after)
+    }
+
     fn close(&self, grace: Duration) -> Pending<'_, ()> {
         Box::pin(async move {
             let end = async {
-                while !lock(&self.spill.queue).is_empty() {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                if self.watch.connected.load(Ordering::Acquire) && self.client.flush().await.is_ok() {
+                self.spill_empty().await;
+                if self.watch.watchers.connected() && self.client.flush().await.is_ok() {
                     // A flush ends with the socket; only the server's answer says that it has read
                     // what came before.
                     let _ = self.round_trip(grace).await;
@@ -411,7 +411,7 @@ impl Bus for NatsBus {
 
     fn abandon(&self) {
         self.closed.store(true, Ordering::Release);
-        *lock(&self.watch.watcher) = None;
+        self.watch.watchers.forget();
         for task in lock(&self.tasks).drain(..) {
             task.abort();
         }

@@ -26,7 +26,7 @@ impl Shared {
                 node.answered(inbound);
             }
         });
-        self.bus.subscribe(&inbox, sink).await?;
+        self.bus.subscribe(&inbox, sink).await?.forever();
         let (present, mut known) = watch::channel(None);
         let node = Arc::downgrade(self);
         self.bus.watch(Box::new(move |event| {

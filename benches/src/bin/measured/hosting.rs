@@ -20,6 +20,7 @@ pub(crate) async fn nats(spec: &NodeSpec, url: &str, clock: Clock) -> Result<Nat
         session: spec.session.clone(),
         reconnect_wait: std::time::Duration::from_secs(4),
         max_reconnects: None,
+        credentials: None,
     };
     Ok(NatsBus::connect(options, clock, spec.entropy.stream("reconnect", 0)).await?)
 }

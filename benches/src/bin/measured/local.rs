@@ -174,7 +174,7 @@ async fn burst_through_a_node(count: u64) -> Result<(), Failure> {
     let (source, _) = ractor::Actor::spawn(None, Source(send), ()).await?;
     let again = source.clone();
     let sink = Arc::new(move |_| again.cast(Again).expect("the source lives"));
-    client.subscribe(&reads(AGAIN.to_owned()), sink).await?;
+    client.subscribe(&reads(AGAIN.to_owned()), sink).await?.forever();
     source.cast(Again)?;
     node.ended().await;
     Err("the node ended before all messages came".into())

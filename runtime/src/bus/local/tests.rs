@@ -25,7 +25,7 @@ async fn listen(client: &LocalClient, pattern: &str, queue: Option<&str>) -> Rec
     let subscription = Subscription { pattern, queue: queue.map(ToOwned::to_owned) };
     // Who no longer listens has dropped the receiver.
     let sink = Arc::new(move |inbound| drop(sender.send(inbound)));
-    client.subscribe(&subscription, sink).await.expect("an open bus takes every subscription");
+    client.subscribe(&subscription, sink).await.expect("an open bus takes every subscription").forever();
     heard
 }
 
@@ -137,7 +137,7 @@ async fn an_abandoned_client_says_and_hears_nothing_more() {
     assert_eq!(dead.publish(NOW, message("a")), Err(BusError::Closed));
     assert_eq!(subjects(&heard), [""; 0]);
     let late = Subscription::from(Pattern::parse("a").expect("legal"));
-    assert_eq!(dead.subscribe(&late, Arc::new(drop)).await, Err(BusError::Closed));
+    assert_eq!(dead.subscribe(&late, Arc::new(drop)).await.err(), Some(BusError::Closed));
     publish(&alive, message("a"));
     assert_eq!(subjects(&heard), ["a"]);
 }
@@ -150,4 +150,32 @@ async fn the_bus_is_always_there_and_near() {
     assert_eq!(events.try_recv(), Ok(BusEvent::Connected));
     let round_trip = client.round_trip(Duration::from_secs(1)).await.expect("no server to go to");
     assert!(round_trip < Duration::from_secs(1), "{round_trip:?}");
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_dropped_hears_nothing_more_and_takes_nothing_with_it() {
+    let bus = LocalBus::new();
+    let client = bus.client();
+    let (sender, first) = channel();
+    let pattern = Subscription::from(Pattern::parse("a").expect("legal"));
+    let sink = Arc::new(move |inbound| drop(sender.send(inbound)));
+    let subscribed = client.subscribe(&pattern, sink).await.expect("an open bus takes every subscription");
+    client.abandon();
+    // Its place is given to another before it ends.
+    let other = bus.client();
+    let second = listen(&other, "a", None).await;
+    drop(subscribed);
+    publish(&other, message("a"));
+    assert_eq!((subjects(&first), subjects(&second)), (vec![], vec!["a".to_owned()]));
+
+    let (sender, third) = channel();
+    let sink = Arc::new(move |inbound| drop(sender.send(inbound)));
+    let subscribed = other.subscribe(&pattern, sink).await.expect("an open bus takes every subscription");
+    publish(&other, message("a"));
+    drop(subscribed);
+    publish(&other, message("a"));
+    assert_eq!(subjects(&third), ["a"]);
+    assert_eq!(third.try_recv().err(), Some(std::sync::mpsc::TryRecvError::Disconnected), "the sink is gone");
+    assert_eq!(subjects(&second), ["a", "a"]);
+    assert_eq!(other.flush(Duration::ZERO).await, Ok(()));
 }

@@ -3,13 +3,16 @@
 #[path = "../../../../tests/support/nats.rs"]
 mod server;
 
+mod refusals;
+
 use std::sync::mpsc::{Receiver, channel};
 
 use nunect_core::protocol::header::{Key, Value};
 use nunect_core::random::Entropy;
-use nunect_core::{Mono, Pattern, Wall};
+use nunect_core::{BusEvent, Mono, Pattern, Subject, Wall};
 
 use super::*;
+use crate::bus::Inbound;
 use server::NatsServer;
 
 /// For what has no bound of its own.
@@ -29,21 +32,24 @@ fn message(text: &str) -> Message {
     Message::new(subject(text))
 }
 
-/// A client that has begun to connect.
-async fn client(url: &str) -> NatsBus {
-    let options = NatsOptions {
+fn options(url: &str) -> NatsOptions {
+    NatsOptions {
         urls: vec![url.to_owned()],
         unit: UnitId::new("tester").expect("legal"),
         session: SessionId::from_random(1),
         reconnect_wait: Duration::from_secs(1),
         max_reconnects: None,
-    };
-    NatsBus::connect(options, Clock::new(), random()).await.expect("a legal URL")
+        credentials: None,
+    }
 }
 
 /// A client that is connected, with what happens to its connection from then on.
 async fn connected(server: &NatsServer) -> (NatsBus, Receiver<BusEvent>) {
-    let bus = client(&server.url()).await;
+    connected_as(options(&server.url())).await
+}
+
+async fn connected_as(options: NatsOptions) -> (NatsBus, Receiver<BusEvent>) {
+    let bus = NatsBus::connect(options, Clock::new(), random()).await.expect("a legal URL");
     let (sender, events) = channel();
     // A test that has seen enough no longer listens.
     bus.watch(Box::new(move |event| sender.send(event).unwrap_or_default()));
@@ -63,7 +69,8 @@ async fn until(events: &Receiver<BusEvent>, wanted: BusEvent, limit: Duration) {
 async fn listen(bus: &NatsBus, pattern: &str) -> Receiver<Inbound> {
     let (sender, heard) = channel();
     let subscription = Subscription::from(Pattern::parse(pattern).expect("legal"));
-    bus.subscribe(&subscription, Arc::new(move |inbound| drop(sender.send(inbound)))).await.expect("it is taken");
+    let sink = Arc::new(move |inbound| drop(sender.send(inbound)));
+    bus.subscribe(&subscription, sink).await.expect("it is taken").forever();
     bus.round_trip(PATIENCE).await.expect("the server answers, and has read what came before");
     heard
 }
@@ -154,7 +161,7 @@ async fn no_call_waits_longer_than_its_bound_for_a_server_that_stands_still() {
     // Now and then the system takes one message more after all, and a subscription finds room.
     for _ in 0..3 {
         let asked = Instant::now();
-        outcome = outcome.and(bus.subscribe(&late, Arc::new(drop)).await);
+        outcome = outcome.and(bus.subscribe(&late, Arc::new(drop)).await.map(Subscribed::forever));
         assert!(asked.elapsed() < CALL_TIMEOUT * 3, "a subscription of {:?}", asked.elapsed());
         if outcome.is_err() {
             break;

@@ -1,0 +1,237 @@
+//! What a server refuses: messages, subscriptions, and the node itself.
+
+use std::path::Path;
+
+use nkeys::KeyPair;
+use nunect_core::BusAction;
+
+use super::*;
+
+/// Whatever `events` holds until `wanted` comes, and that.
+async fn told(events: &Receiver<BusEvent>, wanted: impl Fn(&BusEvent) -> bool) -> Vec<BusEvent> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut all = Vec::new();
+    while !all.iter().any(&wanted) {
+        all.extend(events.try_iter());
+        assert!(Instant::now() < deadline, "only {all:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    all
+}
+
+fn with_user(server: &NatsServer, user: &str) -> NatsOptions {
+    options(&server.url().replace("://", &format!("://{user}@")))
+}
+
+/// A user who may publish to `open.>` and to inboxes, and read `open.>` and its inboxes.
+const PERMISSIONS: &str = r#"
+    authorization { users [ { user: "u ser", password: "p@ss:word", permissions {
+        publish { allow: ["open.>"] }
+        subscribe { allow: ["open.>", "_INBOX.tester.>"] }
+    } } ] }"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_user_may_not_do_is_told_and_a_flush_reports_it() {
+    let server = NatsServer::configured(PERMISSIONS);
+    let (bus, events) = connected_as(with_user(&server, "u%20ser:p%40ss%3aword")).await;
+    assert_eq!(bus.describe(), server.url(), "without the secrets");
+    bus.publish(NOW, message("open.a")).expect("taken");
+    assert_eq!(bus.flush(PATIENCE).await, Ok(()), "though the question to nobody is not permitted");
+
+    for subject in ["Closed.a", "Closed.a", "closed.b"] {
+        bus.publish(NOW, message(subject)).expect("taken");
+    }
+    let refused = BusError::Refused("Permissions Violation for Publish to \"Closed.a\"".to_owned());
+    assert_eq!(bus.flush(PATIENCE).await, Err(refused));
+    assert_eq!(bus.flush(PATIENCE).await, Ok(()), "since the last flush");
+    let subjects: Vec<_> = bus.refusals(0).into_iter().map(|refused| refused.subject).collect();
+    assert_eq!(subjects, ["Closed.a", "Closed.a", "closed.b"]);
+
+    let group = Subscription { queue: Some("group".to_owned()), ..Pattern::parse("closed.>").expect("legal").into() };
+    bus.subscribe(&group, Arc::new(drop)).await.expect("taken").forever();
+    let denied = |action, subject: &str| BusEvent::Denied { action, subject: subject.to_owned() };
+    let read = denied(BusAction::Subscribe, "closed.>");
+    let write = |subject| denied(BusAction::Publish, subject);
+    assert_eq!(told(&events, |event| *event == read).await, [write("Closed.a"), write("closed.b"), read.clone()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_flush_waits_for_a_server_that_is_away_and_no_longer_than_it_may() {
+    let mut server = NatsServer::start();
+    let (bus, events) = connected(&server).await;
+    server.kill();
+    until(&events, BusEvent::Disconnected, PATIENCE).await;
+    bus.publish(NOW, message("a")).expect("taken");
+    let limit = Duration::from_millis(100);
+    assert_eq!(bus.flush(limit).await, Err(BusError::Timeout(limit)));
+    server.launch();
+    assert_eq!(bus.flush(PATIENCE).await, Ok(()));
+    bus.abandon();
+    assert_eq!(bus.flush(PATIENCE).await, Err(BusError::Closed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_subscription_that_is_dropped_is_taken_back_from_the_server() {
+    let server = NatsServer::start();
+    let (bus, _) = connected(&server).await;
+    let heard = listen(&bus, "answer").await;
+    let subscription = Subscription::from(Pattern::parse("question").expect("legal"));
+    let subscribed = bus.subscribe(&subscription, Arc::new(drop)).await.expect("taken");
+    let ask = || bus.publish(NOW, Message { reply: Some(subject("answer")), ..message("question") });
+    ask().expect("taken");
+    bus.flush(PATIENCE).await.expect("answered");
+    assert!(heard.try_recv().is_err(), "somebody listens");
+    drop(subscribed);
+    let deadline = Instant::now() + PATIENCE;
+    while heard.try_recv().is_err() {
+        assert!(Instant::now() < deadline, "nobody listens any more, and the server knows");
+        ask().expect("taken");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_node_that_is_not_let_in_says_why_once() {
+    let server = NatsServer::configured(PERMISSIONS);
+    let bus = NatsBus::connect(options(&server.url()), Clock::new(), random()).await.expect("a legal URL");
+    let (sender, events) = channel();
+    bus.watch(Box::new(move |event| sender.send(event).unwrap_or_default()));
+    let refused = BusEvent::Refused { reason: "authorization violation".to_owned() };
+    assert_eq!(told(&events, |event| *event == refused).await, [BusEvent::Disconnected, refused]);
+    // The second try comes after a quarter of a second, the third after half a second.
+    tokio::time::sleep(RECONNECT_FLOOR * 4).await;
+    assert_eq!(events.try_iter().collect::<Vec<_>>(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_full_server_and_the_end_of_all_tries_are_told() {
+    let server = NatsServer::configured("max_connections: 1");
+    let (_first, _) = connected(&server).await;
+    let options = NatsOptions { max_reconnects: Some(3), ..options(&server.url()) };
+    let second = NatsBus::connect(options, Clock::new(), random()).await.expect("a legal URL");
+    let (sender, events) = channel();
+    second.watch(Box::new(move |event| sender.send(event).unwrap_or_default()));
+    let is_end =
+        |event: &BusEvent| matches!(event, BusEvent::Refused { reason } if reason.contains("max_reconnects of 3"));
+    let full = BusEvent::Refused { reason: "maximum connections exceeded".to_owned() };
+    let all = told(&events, is_end).await;
+    assert!(matches!(&all[..], [BusEvent::Disconnected, reason, _] if *reason == full), "{all:?}");
+}
+
+// Of the threads one is held up by the watcher, and another by who waits to tell it something.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_flood_of_refusals_does_not_hide_that_the_connection_went_and_came() {
+    let mut server = NatsServer::configured(PERMISSIONS);
+    let options = with_user(&server, "u%20ser:p%40ss%3aword");
+    let bus = NatsBus::connect(options, Clock::new(), random()).await.expect("a legal URL");
+    let (sender, events) = channel();
+    let (gate, opened) = channel::<()>();
+    let opened = Mutex::new(opened);
+    // Who does not come back from an event fills the client's queue of them.
+    bus.watch(Box::new(move |event| {
+        let wait = matches!(event, BusEvent::Denied { .. });
+        sender.send(event).unwrap_or_default();
+        if wait {
+            // Opened once and for all by the end of its other side.
+            let _ = lock(&opened).recv();
+        }
+    }));
+    until(&events, BusEvent::Connected, PATIENCE).await;
+    for number in 0..400 {
+        bus.publish(NOW, message(&format!("closed.{number}"))).expect("taken");
+    }
+    let connects = || bus.client.statistics().connects.load(Ordering::Relaxed);
+    let again = connects() + 1;
+    bus.client.flush().await.expect("taken");
+    std::thread::sleep(Duration::from_millis(300));
+    server.kill();
+    server.launch();
+    let deadline = Instant::now() + PATIENCE;
+    while connects() < again {
+        assert!(Instant::now() < deadline, "it connects again");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(gate);
+    let all = told(&events, |event| *event == BusEvent::Connected).await;
+    assert!(all.contains(&BusEvent::Disconnected), "{all:?}");
+}
+
+/// A JWT in NATS's form, signed by `signer`.
+fn jwt(signer: &KeyPair, subject: &str, expires: Option<u64>, nats: serde_json::Value) -> String {
+    use std::fmt::Write as _;
+    let encode = |bytes: &[u8]| {
+        // base64url without padding, since nothing else here needs it.
+        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        bytes.chunks(3).fold(String::new(), |mut text, chunk| {
+            let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+            (0..=chunk.len()).for_each(|digit| text.push(DIGITS[(word >> (18 - 6 * digit) & 63) as usize] as char));
+            text
+        })
+    };
+    let mut claims = serde_json::json!({
+        "jti": "x", "iat": 1, "iss": signer.public_key(), "sub": subject, "name": subject, "nats": nats,
+    });
+    if let Some(expires) = expires {
+        claims["exp"] = expires.into();
+    }
+    let mut text = encode(br#"{"typ":"JWT","alg":"ed25519-nkey"}"#);
+    write!(text, ".{}", encode(claims.to_string().as_bytes())).expect("a text");
+    let signature = encode(&signer.sign(text.as_bytes()).expect("a seed signs"));
+    format!("{text}.{signature}")
+}
+
+fn write_credentials(path: &Path, user: &KeyPair, jwt: &str) {
+    let seed = user.seed().expect("a seed");
+    let text = format!(
+        "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
+         -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    );
+    // In one step: it may be read at any time.
+    std::fs::write(path.with_extension("new"), text).expect("a temporary file");
+    std::fs::rename(path.with_extension("new"), path).expect("a temporary file");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn credentials_that_expire_are_told_and_renewed_ones_taken_up() {
+    let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
+    let operator_jwt =
+        jwt(&operator, &operator.public_key(), None, serde_json::json!({ "type": "operator", "version": 2 }));
+    let limits = serde_json::json!({
+        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+    });
+    let account_jwt = jwt(
+        &operator,
+        &account.public_key(),
+        None,
+        serde_json::json!({ "type": "account", "version": 2, "limits": limits }),
+    );
+    let user_jwt = |expires| {
+        let claims = serde_json::json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1 });
+        jwt(&account, &user.public_key(), expires, claims)
+    };
+    let server = NatsServer::configured(&format!(
+        "operator: {operator_jwt}\nresolver: MEMORY\nresolver_preload: {{ {}: {account_jwt} }}",
+        account.public_key()
+    ));
+    let path = std::env::temp_dir().join(format!("nunect-{}.creds", std::process::id()));
+    let options = NatsOptions { credentials: Some(path.clone()), ..options(&server.url()) };
+    let connect = || NatsBus::connect(options.clone(), Clock::new(), random());
+    let error = connect().await.err().expect("no such file");
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() + 3;
+    write_credentials(&path, &user, &user_jwt(Some(soon)));
+    let (bus, events) = connected_as(options.clone()).await;
+    bus.flush(PATIENCE).await.expect("let in");
+    let expired = BusEvent::Refused { reason: "User Authentication Expired".to_owned() };
+    let all = told(&events, |event| *event == BusEvent::Disconnected).await;
+    assert_eq!(all, [expired, BusEvent::Disconnected]);
+
+    std::fs::remove_file(&path).expect("just written");
+    let is_file = |event: &BusEvent| matches!(event, BusEvent::Refused { reason } if reason.contains(".creds"));
+    told(&events, is_file).await;
+    write_credentials(&path, &user, &user_jwt(None));
+    until(&events, BusEvent::Connected, PATIENCE).await;
+    bus.flush(PATIENCE).await.expect("let in again, without a restart");
+    std::fs::remove_file(&path).expect("just written");
+}

@@ -1,0 +1,250 @@
+//! What async-nats tells of a connection, and what of it others are told.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_nats::connection::State;
+use async_nats::{ClientError, Event, ServerError, Statistics};
+use nunect_core::{BusAction, BusEvent};
+use tokio::sync::Notify;
+
+use crate::bus::{Refusals, Watchers};
+use crate::sync::lock;
+
+/// How often at most others are told that the same is denied.
+pub const DENIED_TOLD_EVERY: Duration = Duration::from_secs(60);
+/// How often at most others are told that messages were lost.
+pub const SLOW_TOLD_EVERY: Duration = Duration::from_secs(10);
+/// Things denied that are remembered; beyond it no further one is told until the oldest is a minute old.
+const DENIED_MAX: usize = 1_024;
+/// Reasons of refusals that are remembered.
+const REASONS_MAX: usize = 16;
+/// How often the connection is asked for its state, see [`Watch::reconcile`].
+pub(super) const RECONCILE_EVERY: Duration = Duration::from_secs(1);
+/// How long an event may be on its way.
+const EVENT_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Whether the connection is there, who wants to know, and what they were told.
+pub(super) struct Watch {
+    pub(super) watchers: Watchers,
+    pub(super) refusals: Refusals,
+    /// The server refused the question to nobody: which answers it.
+    pub(super) nobody_denied: Notify,
+    nobody: String,
+    max_reconnects: Option<usize>,
+    told: Mutex<Told>,
+    /// When the present connection began, until it is lost.
+    connected_at: Mutex<Option<Instant>>,
+    /// Connections of which this was told, and those that there were. No `Client`: it would keep
+    /// itself alive through its own callback.
+    connects: AtomicU64,
+    statistics: OnceLock<Arc<Statistics>>,
+}
+
+#[derive(Default)]
+struct Told {
+    denied: BTreeMap<(BusAction, String), Instant>,
+    slow: Option<Instant>,
+    refused: Vec<String>,
+}
+
+/// What the server means by an error.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    Denied { action: BusAction, subject: String },
+    SlowConsumer,
+    Refused,
+    Other,
+}
+
+impl Meaning {
+    fn of(error: &str) -> Self {
+        let lower = error.to_ascii_lowercase();
+        if let Some(what) = lower.strip_prefix("permissions violation for ") {
+            // As in `Publish to "x"`, `Publish with Reply of "x"`, `Subscription to "x" using queue "y"`.
+            let action = if what.starts_with("publish") { BusAction::Publish } else { BusAction::Subscribe };
+            let subject = error.split('"').nth(1).unwrap_or_default().to_owned();
+            return Self::Denied { action, subject };
+        }
+        // `authorization violation`, `user authentication expired`, `account authentication revoked`, `maximum
+        // connections exceeded`, `maximum payload violation`, `secure connection - tls required` and their like.
+        let refusals = ["authorization", "authentication", "maximum ", "tls required"];
+        if lower.contains("slow consumer") {
+            Self::SlowConsumer
+        } else if refusals.iter().any(|words| lower.contains(words)) {
+            Self::Refused
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl Watch {
+    pub(super) fn new(nobody: String, max_reconnects: Option<usize>) -> Self {
+        Self {
+            watchers: Watchers::default(),
+            refusals: Refusals::default(),
+            nobody_denied: Notify::new(),
+            nobody,
+            max_reconnects,
+            told: Mutex::default(),
+            connected_at: Mutex::default(),
+            connects: AtomicU64::new(0),
+            statistics: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn hear(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                self.begin();
+                let heard = self.connects.load(Ordering::Relaxed) + 1;
+                // It may have been inferred before it came.
+                self.connects.store(self.connects_until_now().map_or(heard, |all| heard.min(all)), Ordering::Relaxed);
+                self.watchers.tell(&BusEvent::Connected);
+            }
+            Event::Disconnected | Event::Closed => self.watchers.tell(&BusEvent::Disconnected),
+            Event::SlowConsumer(_) => self.slow_consumer(),
+            Event::ServerError(ServerError::Other(error)) => self.server_error(error),
+            Event::ServerError(ServerError::AuthorizationViolation) => {
+                self.refused("authorization violation".to_owned());
+            }
+            Event::ServerError(ServerError::SlowConsumer(_)) => self.slow_consumer(),
+            Event::ClientError(ClientError::MaxReconnects) => {
+                let most = self.max_reconnects.map_or_else(String::new, |most| format!(" of {most}"));
+                self.refused(format!(
+                    "no further try to connect: max_reconnects{most} is reached; start again when the server is back"
+                ));
+            }
+            Event::LameDuckMode | Event::Draining => tracing::warn!(target: "nunect::bus", "{event}"),
+            // Every failed try to connect is one: what the server said is known by `tried`.
+            Event::ClientError(ClientError::Other(_) | ClientError::ServerNotInPool) => {
+                tracing::debug!(target: "nunect::bus", "{event}");
+            }
+        }
+    }
+
+    /// A connection begins: what was refused before may be permitted, and is told again if it is not.
+    fn begin(&self) {
+        *lock(&self.connected_at) = Some(Instant::now());
+        *lock(&self.told) = Told::default();
+    }
+
+    /// What the last tries to connect came to, before the next one.
+    pub(super) fn tried(&self, servers: &[async_nats::Server]) {
+        let errors = servers.iter().filter_map(|server| server.last_error.as_deref());
+        // `authorization violation: nats: authorization violation`: the words after that are the server's.
+        for error in errors.filter_map(|error| error.split_once("nats: ")) {
+            if Meaning::of(error.1) == Meaning::Refused {
+                self.refused(error.1.to_owned());
+            }
+        }
+    }
+
+    fn server_error(&self, error: &str) {
+        match Meaning::of(error) {
+            Meaning::Denied { action, subject } => self.denied(action, subject, error),
+            Meaning::SlowConsumer => self.slow_consumer(),
+            Meaning::Refused => self.refused(error.to_owned()),
+            Meaning::Other => tracing::warn!(target: "nunect::bus", "the server says: {error}"),
+        }
+    }
+
+    fn denied(&self, action: BusAction, subject: String, error: &str) {
+        if action == BusAction::Publish && subject == self.nobody {
+            self.nobody_denied.notify_waiters();
+            return;
+        }
+        if action == BusAction::Publish {
+            self.refusals.note(subject.clone(), error.to_owned());
+        }
+        let now = Instant::now();
+        let mut told = lock(&self.told);
+        let recent = |at: &Instant| now.duration_since(*at) < DENIED_TOLD_EVERY;
+        let key = (action, subject.clone());
+        if told.denied.get(&key).is_some_and(recent) {
+            return;
+        }
+        if told.denied.len() >= DENIED_MAX {
+            told.denied.retain(|_, at| recent(at));
+        }
+        if told.denied.len() < DENIED_MAX {
+            told.denied.insert(key, now);
+            drop(told);
+            self.watchers.tell(&BusEvent::Denied { action, subject });
+        }
+    }
+
+    fn slow_consumer(&self) {
+        let mut told = lock(&self.told);
+        if told.slow.is_none_or(|at| at.elapsed() >= SLOW_TOLD_EVERY) {
+            told.slow = Some(Instant::now());
+            drop(told);
+            self.watchers.tell(&BusEvent::SlowConsumer);
+        }
+    }
+
+    /// Tells why the server refuses this node; the same reason once until it is connected again.
+    pub(super) fn refused(&self, reason: String) {
+        let mut told = lock(&self.told);
+        if told.refused.contains(&reason) || told.refused.len() >= REASONS_MAX {
+            return;
+        }
+        told.refused.push(reason.clone());
+        drop(told);
+        self.watchers.tell(&BusEvent::Refused { reason });
+    }
+
+    /// When the connection began that was lost, if this is the first to ask since.
+    pub(super) fn lost(&self) -> Option<Instant> {
+        lock(&self.connected_at).take()
+    }
+
+    /// Compares, again and again, what was heard with how it is.
+    ///
+    /// async-nats hands its events over by a queue of 128 that it never waits for: while a flood of
+    /// slow consumers or server errors fills it, that the connection came or went is lost with the rest.
+    pub(super) async fn reconcile(&self, client: async_nats::Client) {
+        let _ = self.statistics.set(client.statistics());
+        loop {
+            tokio::time::sleep(RECONCILE_EVERY).await;
+            if self.differs(&client) {
+                // The event may be on its way.
+                tokio::time::sleep(EVENT_PATIENCE).await;
+                if self.differs(&client) {
+                    self.catch_up(client.connection_state() == State::Connected);
+                }
+            }
+        }
+    }
+
+    fn differs(&self, client: &async_nats::Client) -> bool {
+        let connected = client.connection_state() == State::Connected;
+        connected != self.watchers.connected() || self.missed()
+    }
+
+    fn missed(&self) -> bool {
+        self.connects_until_now().is_some_and(|all| all > self.connects.load(Ordering::Relaxed))
+    }
+
+    fn connects_until_now(&self) -> Option<u64> {
+        self.statistics.get().map(|statistics| statistics.connects.load(Ordering::Relaxed))
+    }
+
+    fn catch_up(&self, connected: bool) {
+        if self.missed() {
+            self.connects.store(self.connects_until_now().unwrap_or_default(), Ordering::Relaxed);
+            // Between two connections there was none.
+            self.watchers.tell(&BusEvent::Disconnected);
+            if connected {
+                self.begin();
+            }
+        }
+        self.watchers.tell(if connected { &BusEvent::Connected } else { &BusEvent::Disconnected });
+    }
+}
+
+#[cfg(test)]
+mod tests;
