@@ -1,9 +1,11 @@
 //! What a node reaches beyond itself while it handles one step of the run.
 
-use nunect_core::{ActorName, Event, Message, Pattern};
+use nunect_core::log::{Said, trace_of};
+use nunect_core::{ActorName, Event, LogRecord, Message, Pattern, Wall};
 
 use crate::happening::Happening;
 use crate::heap::Heap;
+use crate::ports::Ports;
 use crate::trace::What;
 use crate::witness::Witness;
 use crate::world::flat::Flat;
@@ -18,6 +20,9 @@ pub(crate) struct Around<'a> {
     pub(crate) world: &'a mut Flat,
     pub(crate) heap: &'a mut Heap<Happening>,
     pub(crate) witness: &'a mut Witness,
+    pub(crate) ports: &'a mut Ports,
+    /// What the node's log shipper is to be given; `None` when it has none.
+    pub(crate) said: Option<Vec<LogRecord>>,
 }
 
 impl Around<'_> {
@@ -34,6 +39,17 @@ impl Around<'_> {
 
     /// Something observable happens to the node, or to one of its actors.
     pub(crate) fn emit(&mut self, actor: Option<(u32, &ActorName)>, event: Event) {
+        self.emit_about(actor, event, None);
+    }
+
+    /// The same for an event that a message led to.
+    pub(crate) fn emit_about(&mut self, actor: Option<(u32, &ActorName)>, event: Event, about: Option<&Message>) {
+        if let Some(said) = &mut self.said {
+            let level = event.level();
+            let event = Said::Event(actor.map(|(_, name)| name.clone()), event.clone());
+            let trace = about.and_then(trace_of);
+            said.push(LogRecord { ts: Wall::default(), level, said: event, trace, headers: Vec::new() });
+        }
         self.witness.event(self.at, self.node, actor, event);
     }
 

@@ -4,13 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use nunect_core::cell::{BirthError, Cell, Crash};
 use nunect_core::mailbox::{Delivery, Mailbox, Push};
 use nunect_core::outbox::{Failed, HandOver, Outbox, Refusal};
+use nunect_core::protocol::command::MailboxReport;
 use nunect_core::requests::{Requests, Slot};
+use nunect_core::table::Table;
 use nunect_core::{
-    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, Effect, Entry, Event, HostReport, Incarnation, Input,
-    Message, Mono, NodeReport, Now, RequestError, RequestId, Sensor, StopReason, Subscription, protocol,
+    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, DirectoryChange, Effect, Entry, Event, Health,
+    HostReport, Incarnation, Input, LinkReport, LogRecord, Message, Mono, NodeReport, Now, PortName, RequestError,
+    RequestId, Sensor, StopReason, Subscription, UnitId, protocol,
 };
 use nunect_supervisor::Generation;
 use serde_json::Value;
@@ -43,14 +47,42 @@ pub(crate) struct Office {
     pub(crate) requests: Requests,
     /// What follows from the present input and is done after it.
     pub(crate) work: VecDeque<Work>,
+    pub(crate) directory: Directory,
+}
+
+/// The units that a node's actors see, and how they do.
+#[derive(Debug, Default)]
+pub(crate) struct Directory(Table<UnitId, Health>);
+
+impl Directory {
+    fn apply(&mut self, change: DirectoryChange) {
+        match change {
+            DirectoryChange::Seen(status) => drop(self.0.insert(status.unit, status.state)),
+            DirectoryChange::Forgotten(unit) => drop(self.0.swap_remove(&unit)),
+        }
+    }
+
+    /// How many are not OFFLINE.
+    pub(crate) fn online(&self) -> u64 {
+        self.0.values().filter(|health| **health != Health::Offline).count() as u64
+    }
+}
+
+/// What comes back to a life besides replies.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Port(PortName, Bytes),
+    Node(NodeReport),
 }
 
 /// What an actor wants to be told about its host and node.
 #[derive(Clone, Copy, Debug, Default)]
 struct Wishes {
     host: Option<Duration>,
+    link: Option<Duration>,
     bus: bool,
     node: bool,
+    log: bool,
 }
 
 /// The present state of what may be sensed.
@@ -82,6 +114,7 @@ pub(crate) struct Component {
     /// Whether the mailbox pauses.
     pub(crate) paused: bool,
     host_due: Option<Mono>,
+    link_due: Option<Mono>,
     blueprint: Box<Blueprint>,
 }
 
@@ -97,6 +130,7 @@ impl Component {
             mailbox: None,
             paused: false,
             host_due: None,
+            link_due: None,
             blueprint: Box::new(Blueprint { specs, entry, reads: Vec::new(), wishes: Wishes::default() }),
         }
     }
@@ -108,6 +142,11 @@ impl Component {
     /// How many lives it has had before this one.
     pub(crate) const fn restarts(&self) -> u32 {
         self.incarnation.0.saturating_sub(1)
+    }
+
+    /// Its present life.
+    pub(crate) fn incarnation(&self) -> Option<Incarnation> {
+        self.cell.as_ref().map(Cell::incarnation)
     }
 
     /// Counts the next life; its [`Birth`] names it.
@@ -135,7 +174,8 @@ impl Component {
                 Sensor::Host { every } => wishes.host = Some(every),
                 Sensor::Bus => wishes.bus = true,
                 Sensor::Node => wishes.node = true,
-                Sensor::Link { .. } | Sensor::Log => {}
+                Sensor::Link { every } => wishes.link = Some(every),
+                Sensor::Log => wishes.log = true,
             }
         }
         self.cell = Some(cell);
@@ -161,6 +201,7 @@ impl Component {
     ) -> Result<(), End> {
         self.give(now, Input::Started, office, around)?;
         self.host_due = None;
+        self.link_due = self.blueprint.wishes.link.map(|every| now.mono + every);
         if self.blueprint.wishes.host.is_some() {
             let first = HostReport { cpu_percent: None, ..senses.host };
             self.sense_host(now, first, office, around)?;
@@ -261,6 +302,84 @@ impl Component {
         self.is_alive() && self.host_due.is_some_and(|due| due <= now.mono)
     }
 
+    /// Whether the link to the server is to be sensed for it now.
+    pub(crate) fn wants_link(&self, now: Now) -> bool {
+        self.is_alive() && self.link_due.is_some_and(|due| due <= now.mono)
+    }
+
+    /// The round trip to the server; `None` while there is none.
+    pub(crate) fn sense_link(
+        &mut self,
+        now: Now,
+        report: Option<LinkReport>,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        self.link_due = self.blueprint.wishes.link.map(|every| now.mono + every);
+        report.map_or(Ok(()), |report| self.give(now, Input::Link(report), office, around))
+    }
+
+    /// Whether it ships what the node has to say.
+    pub(crate) fn ships(&self) -> bool {
+        self.blueprint.wishes.log
+    }
+
+    /// Something to write down.
+    pub(crate) fn log(
+        &mut self,
+        now: Now,
+        record: &LogRecord,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        self.give(now, Input::Log(record), office, around)
+    }
+
+    /// What the script behind a port says, or what the node answers to a command, if the life that
+    /// asked lasts.
+    pub(crate) fn answer(
+        &mut self,
+        now: Now,
+        life: Incarnation,
+        answer: &Answer,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        if self.cell.as_ref().is_none_or(|cell| cell.incarnation() != life) {
+            return Ok(());
+        }
+        let input = match answer {
+            Answer::Port(port, bytes) => Input::Port(port, bytes),
+            Answer::Node(report) => Input::Node(report),
+        };
+        self.give(now, input, office, around)
+    }
+
+    /// Lets the mailbox hold back until then.
+    pub(crate) fn hold(&mut self, until: Mono) {
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.hold(until);
+            self.paused = true;
+        }
+    }
+
+    /// What there is to see of its mailbox.
+    pub(crate) fn mailbox_report(&self) -> Option<MailboxReport> {
+        let mailbox = self.mailbox.as_ref()?;
+        let counters = mailbox.counters();
+        Some(MailboxReport {
+            depth: mailbox.depth() as u64,
+            capacity: mailbox.limits().capacity as u64,
+            dropped: counters.dropped,
+            poisoned: counters.poisoned,
+        })
+    }
+
+    /// What kind of actor it is.
+    pub(crate) fn kind(&self) -> &str {
+        self.blueprint.specs.get(index(self.slot)).map_or("", |spec| &spec.kind)
+    }
+
     /// Asks the actor to end.
     pub(crate) fn stop(
         &mut self,
@@ -277,7 +396,10 @@ impl Component {
         let at = |due: Option<Deadline>| due.map_or(Mono::MAX, |due| due.at);
         let pause = if self.paused { at(self.mailbox.as_ref().and_then(Mailbox::deadline)) } else { Mono::MAX };
         match &self.cell {
-            Some(cell) => at(cell.deadline()).min(self.host_due.unwrap_or(Mono::MAX)).min(pause),
+            Some(cell) => at(cell.deadline())
+                .min(self.host_due.unwrap_or(Mono::MAX))
+                .min(self.link_due.unwrap_or(Mono::MAX))
+                .min(pause),
             None => pause,
         }
     }
@@ -296,7 +418,7 @@ impl Component {
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
         match cell.wake(now) {
-            Ok(effects) => carry_out(self.slot, &self.name, now, effects.into_iter().flatten(), office, around),
+            Ok(effects) => carry_out((self.slot, &self.name), now, effects.into_iter().flatten(), None, office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -319,7 +441,8 @@ impl Component {
             });
             match cell.handle(now, Input::Message(message)) {
                 Ok(effects) => {
-                    let end = carry_out(self.slot, &self.name, now, effects, office, around);
+                    let about = Some(delivery.message());
+                    let end = carry_out((self.slot, &self.name), now, effects, about, office, around);
                     mailbox.settle(delivery);
                     end?;
                 }
@@ -343,7 +466,7 @@ impl Component {
     fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         let Some(cell) = &mut self.cell else { return Ok(()) };
         match cell.handle(now, input) {
-            Ok(effects) => carry_out(self.slot, &self.name, now, effects, office, around),
+            Ok(effects) => carry_out((self.slot, &self.name), now, effects, None, office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -351,10 +474,10 @@ impl Component {
 
 /// Does what an actor wants done, in order.
 fn carry_out(
-    slot: u32,
-    name: &ActorName,
+    (slot, name): (u32, &ActorName),
     now: Now,
     effects: impl IntoIterator<Item = Effect>,
+    about: Option<&Message>,
     office: &mut Office,
     around: &mut Around<'_>,
 ) -> Result<(), End> {
@@ -370,7 +493,7 @@ fn carry_out(
                 hand_over(slot, name, answer, around);
             }
             Effect::Request(id, message, timeout) => {
-                let Office { outbox, requests, work } = office;
+                let Office { outbox, requests, work, .. } = office;
                 match outbox.request(now, requests, Slot(slot), id, message, timeout) {
                     Ok(message) => around.publish(message),
                     Err(Failed { error, refusal }) => {
@@ -379,8 +502,10 @@ fn carry_out(
                     }
                 }
             }
-            Effect::Emit(event) => around.emit(Some((slot, name)), event),
-            Effect::Directory(_) | Effect::Node(..) | Effect::Port(..) => {}
+            Effect::Emit(event) => around.emit_about(Some((slot, name)), event, about),
+            Effect::Directory(change) => office.directory.apply(change),
+            Effect::Node(id, command) => office.work.push_back(Work::Command { slot, id, command }),
+            Effect::Port(port, bytes) => office.work.push_back(Work::Port { slot, port, bytes }),
             Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
         }
     }

@@ -16,6 +16,9 @@ use crate::trace::{Down, What};
 /// of two runs of one, thus have nothing to do with each other.
 const ORIGIN_MAX_NS: u64 = 1 << 41;
 
+/// How long a process that ended for a hang takes to be there again.
+const RESPAWN_NS: u64 = 50_000_000;
+
 /// A node as a scenario or a test wants it.
 #[derive(Clone, Debug)]
 pub struct NodeSpec {
@@ -27,13 +30,15 @@ pub struct NodeSpec {
     pub actors: Arc<[ActorSpec]>,
     /// How wrong its clocks are.
     pub clock: Clock,
+    /// Whether commands may do harm to its actors.
+    pub chaos: bool,
 }
 
 impl NodeSpec {
     /// A node of the default role whose clocks are right.
     #[must_use]
     pub fn new(unit: UnitId, actors: impl Into<Arc<[ActorSpec]>>) -> Self {
-        Self { unit, role: Role::default(), actors: actors.into(), clock: Clock::default() }
+        Self { unit, role: Role::default(), actors: actors.into(), clock: Clock::default(), chaos: false }
     }
 }
 
@@ -163,6 +168,7 @@ impl Node {
     /// Lets the present run take one step, and arms the wake for what is next due.
     fn step(&mut self, around: &mut Around<'_>, step: impl FnOnce(&mut Process, Now, &mut Around<'_>)) {
         let Some(Run { clock, process }) = &mut self.present.run else { return };
+        around.said = process.is_heard().then(Vec::new);
         step(process, clock.read(around.at), around);
         if let Some(how) = process.over() {
             return self.fall(how, around);
@@ -182,6 +188,11 @@ impl Node {
         if self.present.run.take().is_some() {
             around.world.disconnect(around.node);
             around.record(What::Down { how });
+            if how == Down::Hung {
+                // Whoever supervises the process starts it again.
+                let at = around.at.saturating_add(RESPAWN_NS);
+                around.heap.push(at, self.present.key, Happening::Boot { node: around.node });
+            }
         }
     }
 }

@@ -3,25 +3,32 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use nunect_core::health::{Cause, NodeHealth};
+use nunect_core::log::Said;
 use nunect_core::mailbox::Delivery;
 use nunect_core::outbox::{HandOver, Outbox};
+use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::protocol::dead;
 use nunect_core::random::{ChaCha8Rng, Entropy, Rng};
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    Birth, BusEvent, Catalog, ConfigError, Event, Health, HostReport, Message, Mono, NodeReport, Now, RequestError,
-    RequestId, Role, SessionId, StopReason, Subject, UnitId,
+    Birth, BusEvent, Catalog, ConfigError, Event, Health, HostReport, Level, LinkReport, Message, Mono, NodeCommand,
+    NodeReport, Now, PortName, RequestError, RequestId, Role, SessionId, StopReason, Subject, UnitId,
 };
 use nunect_supervisor::{
     Action, ChildId, ChildSpec, Event as Report, Exit, Generation, Spec, Strategy, Supervisor, TimerId,
 };
 
 use crate::around::Around;
-use crate::component::{Component, End, Office, Senses};
+use crate::component::{Answer, Component, Directory, End, Office, Senses};
 use crate::draw::between;
 use crate::node::NodeSpec;
 use crate::trace::Down;
+
+mod command;
 
 /// What the subscription to the answers of a node's own requests is called.
 const INBOX: u32 = u32::MAX;
@@ -36,6 +43,8 @@ pub(crate) struct Process {
     due: Vec<Mono>,
     /// The earliest of them.
     next_due: Mono,
+    /// The place of the actor that ships what the node has to say.
+    shipper: Option<u32>,
     /// When the earliest timer of the supervisor is due.
     timer_due: Mono,
     over: Option<Down>,
@@ -58,7 +67,24 @@ struct Registry {
     gave_up: bool,
     health: NodeHealth,
     host: HostSensor,
+    log_level: Level,
+    chaos: bool,
+    hung: Option<Hung>,
+    /// The last crash of each component.
+    crashes: Vec<Option<CrashReport>>,
 }
+
+/// An actor that does not come back.
+#[derive(Clone, Copy, Debug)]
+struct Hung {
+    slot: u32,
+    since: Mono,
+    told: bool,
+}
+
+/// When a hang is told, and when the process ends for it (protocol, section 6).
+const HANG_AFTER: Duration = Duration::from_millis(500);
+const HANG_LIMIT: Duration = Duration::from_secs(2);
 
 /// What follows from a step and is done before the next.
 #[derive(Debug)]
@@ -71,6 +97,12 @@ pub(crate) enum Work {
     TellBus(BusEvent),
     /// The node does better or worse.
     TellHealth,
+    /// An actor asks something of the node.
+    Command { slot: u32, id: RequestId, command: NodeCommand },
+    /// An actor gives something to the script behind a port.
+    Port { slot: u32, port: PortName, bytes: Bytes },
+    /// An actor suffers what a command wants.
+    Suffer { slot: u32, what: ChaosKind },
 }
 
 impl Process {
@@ -90,6 +122,7 @@ impl Process {
         Ok(Self {
             due: vec![Mono::MAX; components.len()],
             next_due: Mono::MAX,
+            shipper: None,
             timer_due: Mono::MAX,
             components,
             over: None,
@@ -97,6 +130,7 @@ impl Process {
                 outbox: Outbox::new(spec.unit.clone(), session.clone()),
                 requests: Requests::new(spec.unit.clone(), session.clone()),
                 work: VecDeque::new(),
+                directory: Directory::default(),
             },
             registry: Box::new(Registry {
                 unit: spec.unit.clone(),
@@ -108,6 +142,10 @@ impl Process {
                 gave_up: false,
                 health: NodeHealth::default(),
                 host: HostSensor::new(&entropy),
+                log_level: Level::default(),
+                chaos: spec.chaos,
+                hung: None,
+                crashes: vec![None; spec.actors.len()],
                 entropy,
             }),
         })
@@ -142,11 +180,23 @@ impl Process {
     /// When something of it is next due.
     pub(crate) fn next_due(&self) -> Mono {
         let requests = self.office.requests.deadline().map_or(Mono::MAX, |due| due.at);
-        requests.min(self.next_due).min(self.timer_due)
+        requests.min(self.next_due).min(self.timer_due).min(self.hang_due())
+    }
+
+    fn hang_due(&self) -> Mono {
+        self.registry.hung.map_or(Mono::MAX, |hung| hung.since + if hung.told { HANG_LIMIT } else { HANG_AFTER })
+    }
+
+    /// Whether somebody on it wants to know what it has to say.
+    pub(crate) const fn is_heard(&self) -> bool {
+        self.shipper.is_some()
     }
 
     /// Does what is due.
     pub(crate) fn wake(&mut self, now: Now, around: &mut Around<'_>) {
+        if self.hang_due() <= now.mono {
+            self.find_hung(now, around);
+        }
         while self.timer_due <= now.mono {
             let due = self.registry.timers.iter().position(|&(_, at)| at <= now.mono);
             let timer = due.map(|due| self.registry.timers.remove(due).0);
@@ -160,7 +210,7 @@ impl Process {
             self.settle(now, around);
         }
         for slot in 0..self.components.len() {
-            if self.due[slot] <= now.mono {
+            if self.due[slot] <= now.mono && !self.is_hung(u32::try_from(slot).unwrap_or(u32::MAX)) {
                 self.wake_component(now, slot, around);
                 self.settle(now, around);
             }
@@ -174,6 +224,8 @@ impl Process {
             if let Some(pending) = self.office.requests.close(&message.subject) {
                 self.outcome(now, pending.slot, (pending.id, pending.sent), Ok(&message), around);
             }
+        } else if self.is_hung(tag) {
+            // It is not looked at any more; the process ends soon.
         } else if let Some(component) = self.components.get_mut(index(tag)) {
             let end = component.arrive(now, message, &mut self.office, around);
             self.after(now, index(tag), end, around);
@@ -243,11 +295,36 @@ impl Process {
 
     /// Does what is left to do, until nothing is.
     fn settle(&mut self, now: Now, around: &mut Around<'_>) {
-        while self.over.is_none()
-            && let Some(work) = self.office.work.pop_front()
-        {
-            self.work(now, work, around);
+        while self.over.is_none() {
+            if let Some(work) = self.office.work.pop_front() {
+                self.work(now, work, around);
+            } else if !self.ship(now, around) {
+                return;
+            }
         }
+    }
+
+    /// Gives what was said to the actor that ships it. Returns whether there was anything.
+    fn ship(&mut self, now: Now, around: &mut Around<'_>) -> bool {
+        let Some(slot) = self.shipper else { return false };
+        let said = around.said.as_mut().map(std::mem::take).unwrap_or_default();
+        let own = &self.components[index(slot)].name;
+        let heard: Vec<_> = said
+            .into_iter()
+            .filter(|record| record.level >= self.registry.log_level)
+            // A log about logs would never end.
+            .filter(|record| !matches!(&record.said, Said::Event(Some(actor), _) if actor == own))
+            .collect();
+        let any = !heard.is_empty();
+        for mut record in heard {
+            if self.is_hung(slot) {
+                continue;
+            }
+            record.ts = now.wall;
+            let end = self.components[index(slot)].log(now, &record, &mut self.office, around);
+            self.after(now, index(slot), end, around);
+        }
+        any
     }
 
     fn work(&mut self, now: Now, work: Work, around: &mut Around<'_>) {
@@ -260,6 +337,17 @@ impl Process {
                     self.after(now, slot, end, around);
                 }
             }
+            Work::Command { slot, id, command } => self.command(now, slot, id, command, around),
+            Work::Port { slot, port, bytes } => {
+                let component = &self.components[index(slot)];
+                let Some(life) = component.incarnation() else { return };
+                for said in around.ports.give(port, &self.registry.unit, now, &bytes) {
+                    let answer = Answer::Port(port, said);
+                    let end = self.components[index(slot)].answer(now, life, &answer, &mut self.office, around);
+                    self.after(now, index(slot), end, around);
+                }
+            }
+            Work::Suffer { slot, what } => self.suffer(now, slot, what, around),
             Work::TellHealth => {
                 for slot in 0..self.components.len() {
                     let node = NodeReport::Health(self.health());
@@ -330,6 +418,10 @@ impl Process {
         self.set_health(Cause::ActorDown(birth.actor), false, around);
         self.tell_supervisor(now, Report::Started { child, generation });
         let component = &mut self.components[slot];
+        if component.ships() && self.shipper.is_none() {
+            self.shipper = Some(component.slot);
+            around.said.get_or_insert_default();
+        }
         let senses = senses(&self.office, &mut self.registry);
         let introduced = component.introduce(now, &senses, &mut self.office, around);
         let end = introduced.and_then(|()| component.attach(now, &mut self.office, around));
@@ -343,6 +435,11 @@ impl Process {
             let name = component.name.clone();
             around.emit(Some((component.slot, &name)), Event::MailboxResumed);
             self.set_health(Cause::MailboxPaused(name), false, around);
+        }
+        if self.components[slot].wants_link(now) {
+            let report = self.office.outbox.is_connected().then(|| self.registry.host.round_trip());
+            let end = self.components[slot].sense_link(now, report, &mut self.office, around);
+            self.after(now, slot, end, around);
         }
         if self.components[slot].wants_host(now) {
             let report = self.registry.host.measure();
@@ -402,8 +499,12 @@ impl Process {
                 Exit::Normal { reason }
             }
             End::Crashed(reason, on) => {
+                let at_ms = now.wall.unix_millis();
+                self.registry.crashes[slot] = Some(CrashReport { at_ms, reason: reason.clone() });
                 let on_message = on.is_some();
-                around.emit(actor, Event::ActorCrashed { incarnation, reason: reason.clone(), on_message });
+                let about = on.as_ref().map(Delivery::message);
+                let event = Event::ActorCrashed { incarnation, reason: reason.clone(), on_message };
+                around.emit_about(actor, event, about);
                 if let Some(delivery) = on {
                     self.charge(now, slot, delivery, &reason, around);
                 }
@@ -466,13 +567,20 @@ fn senses(office: &Office, registry: &mut Registry) -> Senses {
 #[derive(Debug)]
 struct HostSensor {
     cpu: ChaCha8Rng,
+    link: ChaCha8Rng,
     memory: u64,
 }
 
 impl HostSensor {
     fn new(entropy: &Entropy) -> Self {
         let memory = between(entropy.stream("memory", 0).next_u64(), 20, 70);
-        Self { cpu: entropy.stream("cpu", 0), memory }
+        Self { cpu: entropy.stream("cpu", 0), link: entropy.stream("link", 0), memory }
+    }
+
+    /// The round trip to a server next door: 60 to 400 µs.
+    fn round_trip(&mut self) -> LinkReport {
+        let micros = between(self.link.next_u64(), 60, 400);
+        LinkReport { round_trip: Some(Duration::from_micros(micros)) }
     }
 
     fn measure(&mut self) -> HostReport {

@@ -15,6 +15,7 @@ use crate::happening::Happening;
 use crate::heap::Heap;
 use crate::node::{Node, NodeSpec};
 use crate::outcome::{Outcome, UnitState};
+use crate::ports::{Ports, Script};
 use crate::process::Process;
 use crate::scenario::{PlannedNode, Scenario, ScenarioError};
 use crate::trace::{TraceHash, WORLD, What};
@@ -54,6 +55,7 @@ pub struct Simulation {
     numbers: Table<UnitId, u32>,
     witness: Witness,
     faults: Vec<Fault>,
+    ports: Ports,
     name: String,
     replay: String,
     end: u64,
@@ -105,6 +107,7 @@ impl Simulation {
             numbers: Table::default(),
             witness,
             faults: Vec::new(),
+            ports: Ports::default(),
             name: String::new(),
             replay: String::new(),
             end: u64::MAX,
@@ -121,6 +124,12 @@ impl Simulation {
     /// [`outcome`](Self::outcome).
     pub fn tap_trace(&mut self, tap: impl FnMut(&[u8]) + Send + 'static) {
         self.witness.recorder.tap(Box::new(tap));
+    }
+
+    /// Puts a script behind a port of all actors that have one of this name. It is told what they say,
+    /// and what it returns is said to them at once. A port without a script swallows everything.
+    pub fn set_port(&mut self, port: &str, script: Script) {
+        self.ports.set(port, script);
     }
 
     /// True time since the run began.
@@ -325,7 +334,7 @@ impl Simulation {
 
     fn plan_node(&mut self, planned: &PlannedNode, spread: u64) {
         let PlannedNode { unit, role, actors, .. } = planned.clone();
-        let spec = NodeSpec { unit, role, actors, clock: Clock::default() };
+        let spec = NodeSpec { unit, role, actors, clock: Clock::default(), chaos: false };
         let Some(number) = self.add(spec) else { return };
         let node = &mut self.nodes[index(number)];
         node.draw_clock(planned.offset_max_ns, planned.drift_max_ppb);
@@ -394,8 +403,8 @@ impl Simulation {
     }
 
     fn at_node<R>(&mut self, number: u32, act: impl FnOnce(&mut Node, &mut Around<'_>) -> R) -> R {
-        let Self { world, heap, witness, .. } = self;
-        let mut around = Around { at: self.now, node: number, world, heap, witness };
+        let Self { world, heap, witness, ports, .. } = self;
+        let mut around = Around { at: self.now, node: number, world, heap, witness, ports, said: None };
         act(&mut self.nodes[index(number)], &mut around)
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 /// The version of the format; changes whenever a record does.
-pub const TRACE_VERSION: u8 = 1;
+pub const TRACE_VERSION: u8 = 2;
 
 /// Bytes that are collected before they are hashed and handed on: few enough to stay in the cache.
 const BLOCK_BYTES: usize = 8 << 10;
@@ -122,6 +122,10 @@ pub enum Down {
     Stopped,
     /// Its supervisor gave up.
     Escalated,
+    /// An actor of it hung.
+    Hung,
+    /// Another node of its name was there before.
+    Duplicate,
 }
 
 /// Identifies a run: equal for equal runs.
