@@ -8,11 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use nunect_core::config::period_within;
 use nunect_core::protocol::heartbeat::{self, Heartbeat};
+use nunect_core::protocol::rtt::{self, Rtt};
 use nunect_core::time::nanos;
 use nunect_core::{
-    Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Fault, Health, HostReport, Input, Mono,
-    NodeReport, Now, Pattern, Period, Role, Sensor, StopReason, UnitId,
+    Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Event, Fault, Health, HostReport, Input, Message,
+    Mono, NodeCommand, NodeReport, Now, Pattern, Period, RequestId, Role, Sensor, SessionId, StopReason, Subject,
+    Subscription, UnitId,
 };
+
+use twins::{Own, Twins, Verdict};
+
+pub mod twins;
 
 /// A change of health is told at once, but extra heartbeats keep this distance: a flapping node
 /// must not flood the operators that look for it.
@@ -22,6 +28,13 @@ pub const EXTRA_DISTANCE_MIN: Duration = Duration::from_secs(1);
 /// asks for 200 ms (`MINIMUM_CPU_UPDATE_INTERVAL`).
 pub const HOST_SAMPLE_MIN: Duration = Duration::from_millis(250);
 
+/// A measured round trip is told for so long, or for three times the distance of the last two when
+/// that is more.
+pub const RTT_FRESH: Duration = Duration::from_secs(10);
+
+/// The longest distance that two measurements are taken to have.
+const RTT_DISTANCE_MAX: Duration = Duration::from_secs(60);
+
 /// What may be configured of a heartbeater.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields, default)]
@@ -30,7 +43,7 @@ pub struct HeartbeaterConfig {
     /// of it.
     #[garde(custom(period_within(heartbeat::INTERVAL_MIN, heartbeat::INTERVAL_MAX)))]
     pub interval: Period,
-    /// Whether processor, memory and uptime go with it.
+    /// Whether processor, memory, uptime and round trips go with it.
     #[garde(skip)]
     pub report_metrics: bool,
 }
@@ -43,11 +56,17 @@ impl Default for HeartbeaterConfig {
 
 /// Publishes `ops.heartbeat.{unit}`: at once when the bus is there, then every interval, and at once
 /// when the node's health changes.
+///
+/// It also reads what goes out under this unit's name: what the prober measured, which goes with the
+/// next heartbeats, and the heartbeats themselves. Those of another session tell of another node with
+/// this ID; see [`twins`] for which of the two leaves.
 #[derive(Debug)]
 pub struct Heartbeater {
     unit: UnitId,
     role: Role,
+    session: SessionId,
     unit_started: Mono,
+    rtt_subject: Subject,
     interval: Duration,
     report_metrics: bool,
     host: HostReport,
@@ -58,6 +77,29 @@ pub struct Heartbeater {
     due: Option<Mono>,
     /// From when on a change of health may go out by itself.
     extra_from: Mono,
+    rtt: Measured,
+    twins: Twins,
+    leave: Leave,
+}
+
+/// The last round trips that the prober of this node told of.
+#[derive(Debug, Default)]
+struct Measured {
+    at: Option<Mono>,
+    distance: Duration,
+    native_us: Option<u64>,
+    app_us: Option<u64>,
+}
+
+/// Whether this node ends for another of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leave {
+    /// When there is a reason.
+    May,
+    /// It was asked to.
+    Asked(RequestId),
+    /// The host does not allow it.
+    Refused,
 }
 
 impl Actor for Heartbeater {
@@ -68,6 +110,8 @@ impl Actor for Heartbeater {
         Ok(Self {
             unit: birth.unit.clone(),
             role: birth.role,
+            session: birth.session.clone(),
+            rtt_subject: rtt::subject(&birth.unit),
             unit_started: birth.unit_started.mono,
             interval: config.interval.0,
             report_metrics: config.report_metrics,
@@ -76,15 +120,21 @@ impl Actor for Heartbeater {
             told: Health::Ok,
             due: None,
             extra_from: Mono::ZERO,
+            rtt: Measured::default(),
+            twins: Twins::default(),
+            leave: Leave::May,
         })
     }
 
     fn contract(&self) -> Contract {
+        let own = Pattern::from(&heartbeat::subject(&self.unit));
         let mut sensors = vec![Sensor::Bus, Sensor::Node];
+        let mut reads = vec![Subscription::from(own.clone())];
         if self.report_metrics {
             sensors.push(Sensor::Host { every: self.interval.max(HOST_SAMPLE_MIN) });
+            reads.push(Subscription::from(rtt::pattern_of(&self.unit)));
         }
-        Contract { publishes: vec![Pattern::from(&heartbeat::subject(&self.unit))], sensors, ..Contract::default() }
+        Contract { reads, publishes: vec![own], sensors, ..Contract::default() }
     }
 
     fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) -> Result<(), Fault> {
@@ -99,10 +149,15 @@ impl Actor for Heartbeater {
                     out.publish(self.heartbeat(now.mono).build());
                 }
             }
+            Input::Message(message) if message.subject == self.rtt_subject => self.measured(message, out),
+            Input::Message(message) => self.hear(message, out),
+            Input::Node(NodeReport::Done { id, result }) => {
+                if self.leave == Leave::Asked(*id) && result.is_err() {
+                    self.leave = Leave::Refused;
+                }
+            }
             Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
-            | Input::Node(NodeReport::Done { .. })
             | Input::Started
-            | Input::Message(_)
             | Input::Reply { .. }
             | Input::Timeout(_)
             | Input::Link(_)
@@ -138,8 +193,52 @@ impl Heartbeater {
         }
     }
 
+    /// Notes what the prober of this node measured.
+    fn measured(&mut self, message: &Message, out: &mut Effects) {
+        let received = match Rtt::parse(message) {
+            Ok(received) => received,
+            Err(error) => return out.malformed(&message.subject, &error),
+        };
+        if received.session.as_ref() == Some(&self.session) {
+            let at = message.received.mono;
+            let distance = self.rtt.at.map_or(Duration::ZERO, |before| at.since(before)).min(RTT_DISTANCE_MAX);
+            let Rtt { native_us, app_us, .. } = received.rtt;
+            self.rtt = Measured { at: Some(at), distance, native_us, app_us };
+        }
+    }
+
+    /// Hears a heartbeat under this unit's name. What is wrong with it is for the monitor to count.
+    fn hear(&mut self, message: &Message, out: &mut Effects) {
+        let received = match Heartbeat::parse(message) {
+            Ok(received) => received,
+            Err(error) => return out.malformed(&message.subject, &error),
+        };
+        let Some(session) = received.session.as_ref().filter(|session| **session != self.session) else { return };
+        let own = Own { session: &self.session, started: self.unit_started, interval: self.interval };
+        let at = message.received.mono;
+        let leaving = match (self.twins.hear(at, own, session, &received), self.leave) {
+            (_, Leave::Asked(_)) | (Verdict::Wait, _) => return,
+            (Verdict::Leave, Leave::May) => {
+                self.leave = Leave::Asked(out.command(NodeCommand::Leave { session: session.clone() }));
+                true
+            }
+            (Verdict::Leave, Leave::Refused) => {
+                if self.twins.stay(at, session) != Verdict::Stay {
+                    return;
+                }
+                false
+            }
+            (Verdict::Stay, Leave::May | Leave::Refused) => false,
+        };
+        out.emit(Event::DuplicateUnit { session: session.clone(), leaving });
+    }
+
     fn heartbeat(&self, now: Mono) -> Heartbeat {
+        let fresh = RTT_FRESH.max(3 * self.rtt.distance);
+        let rtt = self.rtt.at.is_some_and(|at| now.since(at) <= fresh).then_some(&self.rtt);
         Heartbeat {
+            rtt_native_us: rtt.and_then(|rtt| rtt.native_us),
+            rtt_app_us: rtt.and_then(|rtt| rtt.app_us),
             status: self.health,
             role: self.role,
             interval: self.interval,

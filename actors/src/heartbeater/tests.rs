@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod rtt;
+mod twins;
+
 const NANO: Duration = Duration::from_nanos(1);
 const INTERVAL: Duration = heartbeat::INTERVAL_DEFAULT;
 
@@ -75,7 +78,8 @@ fn it_publishes_one_subject_and_samples_the_host_as_often_as_it_beats_but_not_mo
         let contract = Actor::contract(&actor);
         assert_eq!(contract.publishes, [Pattern::parse(format!("ops.heartbeat.{UNIT}")).expect("legal")]);
         assert_eq!(contract.sensors, [Sensor::Bus, Sensor::Node, Sensor::Host { every }]);
-        assert_eq!(contract.reads, []);
+        let reads = contract.reads.iter().map(|read| read.pattern.to_string());
+        assert!(reads.eq([format!("ops.heartbeat.{UNIT}"), format!("ops.metric.rtt.{UNIT}")]));
     }
 }
 
