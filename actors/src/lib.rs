@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod cluster;
 pub mod echo;
 pub mod heartbeater;
 pub mod monitor;
@@ -24,6 +25,7 @@ pub mod prober;
 use nunect_core::Catalog;
 use serde_json::{Value, json};
 
+pub use cluster::Cluster;
 pub use echo::Echo;
 pub use heartbeater::Heartbeater;
 pub use monitor::Monitor;
@@ -32,7 +34,7 @@ pub use prober::Prober;
 /// Every kind of actor in this crate.
 #[must_use]
 pub fn catalog() -> Catalog {
-    Catalog::new().with::<Heartbeater>().with::<Monitor>().with::<Echo>().with::<Prober>()
+    Catalog::new().with::<Heartbeater>().with::<Monitor>().with::<Echo>().with::<Prober>().with::<Cluster>()
 }
 
 /// The actors of a node whose configuration names none: each with its own defaults, in the order
