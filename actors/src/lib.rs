@@ -19,6 +19,7 @@
 pub mod cluster;
 pub mod echo;
 pub mod heartbeater;
+pub mod logs;
 pub mod monitor;
 pub mod prober;
 
@@ -28,13 +29,20 @@ use serde_json::{Value, json};
 pub use cluster::Cluster;
 pub use echo::Echo;
 pub use heartbeater::Heartbeater;
+pub use logs::Logs;
 pub use monitor::Monitor;
 pub use prober::Prober;
 
 /// Every kind of actor in this crate.
 #[must_use]
 pub fn catalog() -> Catalog {
-    Catalog::new().with::<Heartbeater>().with::<Monitor>().with::<Echo>().with::<Prober>().with::<Cluster>()
+    Catalog::new()
+        .with::<Heartbeater>()
+        .with::<Monitor>()
+        .with::<Echo>()
+        .with::<Prober>()
+        .with::<Cluster>()
+        .with::<Logs>()
 }
 
 /// The actors of a node whose configuration names none: each with its own defaults, in the order
