@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use nunect_core::config::period_within;
 use nunect_core::protocol::heartbeat::{self, Heartbeat};
-use nunect_core::protocol::rtt::{self, Rtt};
+use nunect_core::protocol::rtt;
 use nunect_core::time::nanos;
 use nunect_core::{
     Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Event, Fault, Health, HostReport, Input, Message,
-    Mono, NodeCommand, NodeReport, Now, Pattern, Period, RequestId, Role, Sensor, SessionId, StopReason, Subject,
-    Subscription, UnitId,
+    Mono, NodeCommand, NodeReport, Now, Pattern, Period, RequestId, Role, Sensor, SessionId, StopReason, Subscription,
+    UnitId,
 };
 
+use crate::round_trips::RoundTrips;
 use twins::{Own, Twins, Verdict};
 
 pub mod twins;
@@ -27,13 +28,6 @@ pub const EXTRA_DISTANCE_MIN: Duration = Duration::from_secs(1);
 /// Processor use is a difference of two samples, and closer ones measure mostly themselves: sysinfo
 /// asks for 200 ms (`MINIMUM_CPU_UPDATE_INTERVAL`).
 pub const HOST_SAMPLE_MIN: Duration = Duration::from_millis(250);
-
-/// A measured round trip is told for so long, or for three times the distance of the last two when
-/// that is more.
-pub const RTT_FRESH: Duration = Duration::from_secs(10);
-
-/// The longest distance that two measurements are taken to have.
-const RTT_DISTANCE_MAX: Duration = Duration::from_secs(60);
 
 /// What may be configured of a heartbeater.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -66,7 +60,6 @@ pub struct Heartbeater {
     role: Role,
     session: SessionId,
     unit_started: Mono,
-    rtt_subject: Subject,
     interval: Duration,
     report_metrics: bool,
     host: HostReport,
@@ -77,18 +70,9 @@ pub struct Heartbeater {
     due: Option<Mono>,
     /// From when on a change of health may go out by itself.
     extra_from: Mono,
-    rtt: Measured,
+    round_trips: RoundTrips,
     twins: Twins,
     leave: Leave,
-}
-
-/// The last round trips that the prober of this node told of.
-#[derive(Debug, Default)]
-struct Measured {
-    at: Option<Mono>,
-    distance: Duration,
-    native_us: Option<u64>,
-    app_us: Option<u64>,
 }
 
 /// Whether this node ends for another of its name.
@@ -111,7 +95,6 @@ impl Actor for Heartbeater {
             unit: birth.unit.clone(),
             role: birth.role,
             session: birth.session.clone(),
-            rtt_subject: rtt::subject(&birth.unit),
             unit_started: birth.unit_started.mono,
             interval: config.interval.0,
             report_metrics: config.report_metrics,
@@ -120,7 +103,7 @@ impl Actor for Heartbeater {
             told: Health::Ok,
             due: None,
             extra_from: Mono::ZERO,
-            rtt: Measured::default(),
+            round_trips: RoundTrips::new(birth),
             twins: Twins::default(),
             leave: Leave::May,
         })
@@ -149,7 +132,7 @@ impl Actor for Heartbeater {
                     out.publish(self.heartbeat(now.mono).build());
                 }
             }
-            Input::Message(message) if message.subject == self.rtt_subject => self.measured(message, out),
+            Input::Message(message) if self.round_trips.is_for(message) => self.round_trips.read(message, out),
             Input::Message(message) => self.hear(message, out),
             Input::Node(NodeReport::Done { id, result }) => {
                 if self.leave == Leave::Asked(*id) && result.is_err() {
@@ -193,20 +176,6 @@ impl Heartbeater {
         }
     }
 
-    /// Notes what the prober of this node measured.
-    fn measured(&mut self, message: &Message, out: &mut Effects) {
-        let received = match Rtt::parse(message) {
-            Ok(received) => received,
-            Err(error) => return out.malformed(&message.subject, &error),
-        };
-        if received.session.as_ref() == Some(&self.session) {
-            let at = message.received.mono;
-            let distance = self.rtt.at.map_or(Duration::ZERO, |before| at.since(before)).min(RTT_DISTANCE_MAX);
-            let Rtt { native_us, app_us, .. } = received.rtt;
-            self.rtt = Measured { at: Some(at), distance, native_us, app_us };
-        }
-    }
-
     /// Hears a heartbeat under this unit's name. What is wrong with it is for the monitor to count.
     fn hear(&mut self, message: &Message, out: &mut Effects) {
         let received = match Heartbeat::parse(message) {
@@ -234,11 +203,10 @@ impl Heartbeater {
     }
 
     fn heartbeat(&self, now: Mono) -> Heartbeat {
-        let fresh = RTT_FRESH.max(3 * self.rtt.distance);
-        let rtt = self.rtt.at.is_some_and(|at| now.since(at) <= fresh).then_some(&self.rtt);
+        let (rtt_native_us, rtt_app_us) = self.round_trips.at(now);
         Heartbeat {
-            rtt_native_us: rtt.and_then(|rtt| rtt.native_us),
-            rtt_app_us: rtt.and_then(|rtt| rtt.app_us),
+            rtt_native_us,
+            rtt_app_us,
             status: self.health,
             role: self.role,
             interval: self.interval,
@@ -251,7 +219,7 @@ impl Heartbeater {
 }
 
 /// A sensor's reading as a header carries it; none when it is no number.
-fn whole_percent(percent: f32) -> Option<u8> {
+pub(crate) fn whole_percent(percent: f32) -> Option<u8> {
     percent.is_finite().then(|| percent.round().clamp(0.0, 100.0) as u8)
 }
 

@@ -17,16 +17,19 @@
 //! ```
 
 pub mod cluster;
+pub mod commands;
 pub mod echo;
 pub mod heartbeater;
 pub mod logs;
 pub mod monitor;
 pub mod prober;
+mod round_trips;
 
 use nunect_core::Catalog;
 use serde_json::{Value, json};
 
 pub use cluster::Cluster;
+pub use commands::Commands;
 pub use echo::Echo;
 pub use heartbeater::Heartbeater;
 pub use logs::Logs;
@@ -41,6 +44,7 @@ pub fn catalog() -> Catalog {
         .with::<Monitor>()
         .with::<Echo>()
         .with::<Prober>()
+        .with::<Commands>()
         .with::<Cluster>()
         .with::<Logs>()
 }
