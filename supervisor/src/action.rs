@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nunect_core::{Mono, StopReason};
+use nunect_core::{ActorName, Mono, StopReason};
 
 use crate::child::{ChildId, Generation};
 
@@ -49,22 +49,29 @@ pub enum Action {
     /// Let the outside observe an event: `RestartScheduled` or `Escalated`. What happens to a single
     /// life is for the host to tell, which knows incarnations.
     Emit {
-        /// The child it happened to.
-        child: Option<ChildId>,
+        /// The child, or the group of children, that it happened to.
+        who: ActorName,
         /// What happened.
         event: nunect_core::Event,
     },
     /// The supervisor gave up and all its children are down: the last action. To a parent supervisor
     /// this is a crash of the child that this supervisor is.
     Escalate {
-        /// Whose crash was one too many, or whose first start failed.
-        child: ChildId,
+        /// The child, or the group of children, whose crash was one too many, or whose first start
+        /// failed.
+        who: ActorName,
         /// How many charged crashes there were within `period`, this one among them.
         crashes: u32,
         /// The window.
         period: Duration,
         /// The reason of the last crash.
         reason: String,
+    },
+    /// A significant child ended, as [`AutoShutdown`](crate::AutoShutdown) has it, and all children are
+    /// down: the last action. To a parent supervisor this is a normal exit.
+    Completed {
+        /// The child, or the group of children, that ended.
+        who: ActorName,
     },
     /// The supervisor stopped as asked and all its children are down: the last action.
     Stopped,

@@ -8,7 +8,8 @@ use crate::action::TimerId;
 use crate::backoff::Level;
 use crate::spec::ChildSpec;
 
-/// A child: its place in [`Spec::children`](crate::Spec::children).
+/// A child: its place in [`Spec::children`](crate::Spec::children), and after those the place among
+/// the children that were added. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChildId(pub u32);
 
@@ -80,6 +81,12 @@ pub(crate) struct Slot {
     pub(crate) spec: ChildSpec,
     pub(crate) life: Life,
     pub(crate) generation: Generation,
+    /// It was added when the others had been started.
+    pub(crate) added: bool,
+    /// It is gone for ever.
+    pub(crate) removed: bool,
+    /// Its first start is done: it was up, or it came to its natural end before it was.
+    pub(crate) came_up: bool,
     /// It is to be up, as soon as its turn has come.
     pub(crate) wanted: bool,
     /// Its present life is to end, as soon as its turn has come; never set while it is down.
@@ -96,6 +103,9 @@ impl Slot {
             spec,
             life: Life::Down,
             generation: Generation(0),
+            added: false,
+            removed: false,
+            came_up: false,
             wanted: false,
             doomed: None,
             hold: None,
@@ -108,7 +118,7 @@ impl Slot {
     }
 
     /// Whether those after it must wait for it when the children start for the first time.
-    pub(crate) fn owes_its_first_start(&self) -> bool {
-        self.generation.0 == 0 || (self.generation.0 == 1 && self.life == Life::Starting)
+    pub(crate) const fn owes_its_first_start(&self) -> bool {
+        self.wanted && !self.came_up
     }
 }

@@ -49,5 +49,5 @@ pub use backoff::Backoff;
 pub use child::{ChildId, ChildState, Generation};
 pub use event::{Event, Exit};
 pub use intensity::Intensity;
-pub use spec::{ChildSpec, Restart, Shutdown, Spec, Strategy};
+pub use spec::{AutoShutdown, ChildSpec, Restart, Shutdown, Spec, SpecError, Strategy};
 pub use supervisor::Supervisor;

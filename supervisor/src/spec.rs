@@ -1,5 +1,7 @@
 //! What a supervisor is told about its children.
 
+use std::collections::BTreeSet;
+
 use nunect_core::{ActorName, Period};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ pub struct Spec {
     pub intensity: Intensity,
     /// How long a child that keeps crashing waits.
     pub backoff: Backoff,
+    /// Whether the end of significant children is the end of all.
+    pub auto_shutdown: AutoShutdown,
     /// The children in the order of their start.
     pub children: Vec<ChildSpec>,
 }
@@ -27,6 +31,39 @@ impl Spec {
     pub fn new(strategy: Strategy, children: Vec<ChildSpec>) -> Self {
         Self { strategy, children, ..Self::default() }
     }
+
+    /// Finds what a supervisor could not do sensibly. It does no harm all the same: of two children of
+    /// one name the first is found, and a significance without effect has none.
+    ///
+    /// # Errors
+    /// The first mistake, in the order of the children.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let mut names = BTreeSet::new();
+        for child in &self.children {
+            if !names.insert(&child.name) {
+                return Err(SpecError::NameTwice(child.name.clone()));
+            }
+            self.auto_shutdown.check(&child.name, child.restart, child.significant)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with what a supervisor is told about its children.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Children and groups are told apart by their names.
+    #[error("there are two of the name {0}")]
+    NameTwice(ActorName),
+    /// A permanent child always lives again, so nothing can follow from its end.
+    #[error("{0} is significant and permanent: make it transient or temporary")]
+    SignificantPermanent(ActorName),
+    /// Nobody asks for significance (an error in OTP too).
+    #[error("{0} is significant, but `auto_shutdown` is `never` where it stands")]
+    SignificantInVain(ActorName),
+    /// A group of nobody.
+    #[error("nobody is in the group {0}")]
+    EmptyGroup(ActorName),
 }
 
 /// One child.
@@ -38,13 +75,15 @@ pub struct ChildSpec {
     pub restart: Restart,
     /// How it is stopped.
     pub shutdown: Shutdown,
+    /// Whether its end counts for [`Spec::auto_shutdown`]. It must not be permanent then.
+    pub significant: bool,
 }
 
 impl ChildSpec {
     /// A permanent child with the default time for its shutdown.
     #[must_use]
     pub fn new(name: ActorName) -> Self {
-        Self { name, restart: Restart::default(), shutdown: Shutdown::default() }
+        Self { name, restart: Restart::default(), shutdown: Shutdown::default(), significant: false }
     }
 }
 
@@ -59,6 +98,35 @@ pub enum Strategy {
     OneForAll,
     /// The children that start after it.
     RestForOne,
+}
+
+/// When the end of significant children takes the others with them.
+///
+/// What counts is an end after which the child stays down and for which nobody asked: not a stop, not
+/// a removal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AutoShutdown {
+    /// Never.
+    #[default]
+    Never,
+    /// When one of them ends.
+    AnySignificant,
+    /// When the last of them ends.
+    AllSignificant,
+}
+
+impl AutoShutdown {
+    pub(crate) fn check(self, name: &ActorName, restart: Restart, significant: bool) -> Result<(), SpecError> {
+        match (significant, restart, self) {
+            (true, Restart::Permanent, _) => Err(SpecError::SignificantPermanent(name.clone())),
+            (true, Restart::Transient | Restart::Temporary, Self::Never) => {
+                Err(SpecError::SignificantInVain(name.clone()))
+            }
+            (true, Restart::Transient | Restart::Temporary, Self::AnySignificant | Self::AllSignificant)
+            | (false, ..) => Ok(()),
+        }
+    }
 }
 
 /// When a child lives again after its life ended without anybody asking for it.

@@ -10,24 +10,27 @@ use crate::backoff::Backoff;
 use crate::child::{ChildId, ChildState, Generation, Life, Slot};
 use crate::event::{Event, Exit};
 use crate::intensity::Window;
-use crate::spec::{Restart, Shutdown, Spec, Strategy, Verdict};
+use crate::spec::{AutoShutdown, ChildSpec, Restart, Shutdown, Spec, Strategy, Verdict};
 
 /// Decides when children start, restart and stop, and when to give up.
 ///
 /// Events only note what is wanted of each child: to be up (`wanted`), to end its present life
 /// (`doomed`), to wait (`hold`). After every event [`Supervisor::step`] takes the steps towards that
 /// which are allowed now: lives end one at a time from the last child to the first, and only when
-/// none is left to end do children start, from the first to the last. So a stop in the middle of a
-/// start, or a crash in the middle of a restart, needs no case of its own.
+/// none is left to end do children start, from the first to the last. (With `one_for_one` nobody
+/// waits for a sibling that ends, unless all do.) So a stop in the middle of a start, or a crash in
+/// the middle of a restart, needs no case of its own.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     strategy: Strategy,
     backoff: Backoff,
+    auto_shutdown: AutoShutdown,
     window: Window,
     slots: Vec<Slot>,
     phase: Phase,
     timers: u64,
     rng: ChaCha8Rng,
+    is_root: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +53,21 @@ impl Supervisor {
         Self {
             strategy: spec.strategy,
             backoff: spec.backoff,
+            auto_shutdown: spec.auto_shutdown,
             window: Window::new(spec.intensity),
             slots: (0..).map(ChildId).zip(spec.children).map(|(id, child)| Slot::new(id, child)).collect(),
             phase: Phase::New,
             timers: 0,
             rng,
+            is_root: false,
         }
+    }
+
+    /// The same, with nobody above it: when it ends by itself the unit ends, and its children are told
+    /// so.
+    #[must_use]
+    pub fn into_root(self) -> Self {
+        Self { is_root: true, ..self }
     }
 
     /// Takes one event and says what is to be done about it, in order.
@@ -69,21 +81,30 @@ impl Supervisor {
             }
             Event::Exited { child, generation, exit } => self.ended(now, child, generation, exit, &mut out),
             Event::Timer(timer) => self.fired(timer, &mut out),
-            Event::Stop => self.stop(&mut out),
+            Event::Stop(reason) => self.stop(reason, &mut out),
+            Event::Add(spec) => self.add(spec),
+            Event::Remove(child) => self.remove(child, &mut out),
+            Event::Restart(child) => self.restart_alone(child, &mut out),
         }
         self.advance(now, &mut out);
         out
     }
 
-    /// All children, in the order of their start.
+    /// Who restarts with a child that crashed.
+    #[must_use]
+    pub const fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// All children, in the order of their start; those that were removed too.
     pub fn children(&self) -> impl DoubleEndedIterator<Item = ChildId> {
         self.slots.iter().map(|slot| slot.id)
     }
 
-    /// The child of that name.
+    /// The child of that name, unless it was removed.
     #[must_use]
     pub fn find(&self, name: &ActorName) -> Option<ChildId> {
-        self.slots.iter().find(|slot| slot.spec.name == *name).map(|slot| slot.id)
+        self.slots.iter().find(|slot| slot.spec.name == *name && !slot.removed).map(|slot| slot.id)
     }
 
     /// The name of `child`; `None` when there is no such child, as below.
@@ -100,6 +121,7 @@ impl Supervisor {
             Life::Running => ChildState::Running,
             Life::Stopping(_) => ChildState::Stopping,
             Life::Down if slot.hold.is_some() => ChildState::BackingOff,
+            Life::Down if slot.removed => ChildState::Ended,
             Life::Down if slot.wanted || self.phase == Phase::New => ChildState::Pending,
             Life::Down => ChildState::Ended,
         })
@@ -117,19 +139,27 @@ impl Supervisor {
         self.slot(child).map(|slot| slot.generation.0.saturating_sub(1))
     }
 
+    /// Whether every child had its first start.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.phase == Phase::Up && !self.slots.iter().any(Slot::owes_its_first_start)
+    }
+
     /// Whether any child has a life that has not ended.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.slots.iter().any(Slot::is_alive)
     }
 
-    /// Whether the children are being taken down for good: by a stop or by an escalation.
+    /// Whether the children are being taken down for good: by a stop, by an escalation, or because a
+    /// significant one ended.
     #[must_use]
     pub const fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Closing { .. })
     }
 
-    /// Whether the last action was given: [`Action::Stopped`] or [`Action::Escalate`].
+    /// Whether the last action was given: [`Action::Stopped`], [`Action::Completed`] or
+    /// [`Action::Escalate`].
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over { .. })
@@ -142,13 +172,49 @@ impl Supervisor {
     fn start(&mut self) {
         if self.phase == Phase::New {
             self.phase = Phase::Up;
-            self.slots.iter_mut().for_each(|slot| slot.wanted = true);
+            self.slots.iter_mut().for_each(|slot| slot.wanted = !slot.removed);
+        }
+    }
+
+    fn add(&mut self, spec: ChildSpec) {
+        let id = ChildId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        let mut slot = Slot::new(id, spec);
+        match self.phase {
+            Phase::New => {}
+            Phase::Up => (slot.added, slot.wanted) = (true, true),
+            Phase::Closing { .. } | Phase::Over { .. } => slot.removed = true,
+        }
+        self.slots.push(slot);
+    }
+
+    fn remove(&mut self, child: ChildId, out: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(index(child)) else { return };
+        slot.removed = true;
+        slot.wanted = false;
+        out.extend(slot.hold.take().map(Action::Cancel));
+        // Whoever goes down with all the others was told so.
+        if slot.is_alive() && self.phase == Phase::Up {
+            slot.doomed = Some(StopReason::Command);
+        }
+    }
+
+    fn restart_alone(&mut self, child: ChildId, out: &mut Vec<Action>) {
+        if self.phase != Phase::Up {
+            return;
+        }
+        if let Some(slot) = self.slots.get_mut(index(child)).filter(|slot| !slot.removed) {
+            slot.wanted = true;
+            out.extend(slot.hold.take().map(Action::Cancel));
+            if slot.is_alive() {
+                slot.doomed = Some(StopReason::Restart);
+            }
         }
     }
 
     fn started(&mut self, now: Mono, child: ChildId, generation: Generation) {
         if let Some(slot) = alive(&mut self.slots, child, generation).filter(|slot| slot.life == Life::Starting) {
             slot.life = Life::Running;
+            slot.came_up = true;
             slot.backoff.started(now);
         }
     }
@@ -165,12 +231,20 @@ impl Supervisor {
             return;
         }
         let failed_start = life == Life::Starting && !exit.is_normal();
-        if failed_start && generation == Generation(1) {
+        if failed_start && !slot.came_up {
+            if slot.added {
+                slot.wanted = false;
+                return;
+            }
             let crashes = self.window.charge(now);
             return self.escalate(child, crashes, exit.into_reason(), out);
         }
+        slot.came_up = true;
         match slot.spec.restart.verdict(&exit) {
-            Verdict::Leave => slot.wanted = false,
+            Verdict::Leave => {
+                slot.wanted = false;
+                self.complete(child, out);
+            }
             Verdict::Restart { charged: false } if !failed_start => self.restart(now, child, Duration::ZERO, out),
             Verdict::Restart { .. } => {
                 let wait = slot.backoff.charge(now, &self.backoff, &mut self.rng);
@@ -193,17 +267,19 @@ impl Supervisor {
             Strategy::OneForAll => all,
             Strategy::RestForOne => own..all.end,
         };
-        for slot in &mut self.slots[affected.clone()] {
-            slot.wanted = slot.spec.restart != Restart::Temporary || slot.generation == Generation(0);
-            if slot.is_alive() && slot.doomed.is_none() {
+        for slot in self.slots[affected.clone()].iter_mut().filter(|slot| !slot.removed) {
+            let stays = slot.is_alive() && slot.doomed.is_none();
+            if stays {
                 slot.doomed = Some(StopReason::Restart);
             }
+            // A temporary child that is still to be started, or started again by a command, will be.
+            slot.wanted = slot.spec.restart != Restart::Temporary || (slot.wanted && !stays);
         }
         if wait.is_zero() {
             return;
         }
         let event = nunect_core::Event::RestartScheduled { delay: wait };
-        out.push(Action::Emit { child: Some(child), event });
+        out.push(Action::Emit { who: self.slots[own].spec.name.clone(), event });
         let timer = self.arm(now + wait, out);
         // Who starts first waits; those after it wait for their turn anyway.
         if let Some(slot) = self.slots[affected].iter_mut().find(|slot| slot.wanted) {
@@ -214,16 +290,34 @@ impl Supervisor {
     fn escalate(&mut self, child: ChildId, crashes: u32, reason: String, out: &mut Vec<Action>) {
         let period = self.window.intensity.period.0;
         let event = nunect_core::Event::Escalated { crashes, period, reason: reason.clone() };
-        out.push(Action::Emit { child: Some(child), event });
-        // Whether the unit ends is for the parent to decide: to the children it is a restart.
-        self.close(StopReason::Restart, Action::Escalate { child, crashes, period, reason }, out);
+        let who = self.slots[index(child)].spec.name.clone();
+        out.push(Action::Emit { who: who.clone(), event });
+        // Below the root, whether the unit ends is for the parent to decide: to the children it is a restart.
+        let told = if self.is_root { StopReason::NodeShutdown } else { StopReason::Restart };
+        self.close(told, Action::Escalate { who, crashes, period, reason }, out);
     }
 
-    fn stop(&mut self, out: &mut Vec<Action>) {
+    /// `child` came to its end and stays down: does that end it all?
+    fn complete(&mut self, child: ChildId, out: &mut Vec<Action>) {
+        let slot = &self.slots[index(child)];
+        let ends = slot.spec.significant
+            && match self.auto_shutdown {
+                AutoShutdown::Never => false,
+                AutoShutdown::AnySignificant => true,
+                AutoShutdown::AllSignificant => !self.slots.iter().any(|slot| slot.spec.significant && slot.wanted),
+            };
+        if ends {
+            let last = Action::Completed { who: slot.spec.name.clone() };
+            let told = if self.is_root { StopReason::NodeShutdown } else { StopReason::Command };
+            self.close(told, last, out);
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason, out: &mut Vec<Action>) {
         match &mut self.phase {
-            Phase::New | Phase::Up => self.close(StopReason::NodeShutdown, Action::Stopped, out),
-            Phase::Closing { last } if *last != Action::Stopped => {
-                self.close(StopReason::NodeShutdown, Action::Stopped, out);
+            Phase::New | Phase::Up => self.close(reason, Action::Stopped, out),
+            Phase::Closing { last } if *last != Action::Stopped || reason == StopReason::NodeShutdown => {
+                self.close(reason, Action::Stopped, out);
             }
             Phase::Over { stopped: stopped @ false } => {
                 *stopped = true;
@@ -238,7 +332,8 @@ impl Supervisor {
         for slot in &mut self.slots {
             slot.wanted = false;
             out.extend(slot.hold.take().map(Action::Cancel));
-            if slot.is_alive() {
+            // What is the end of the unit stays it.
+            if slot.is_alive() && slot.doomed != Some(StopReason::NodeShutdown) {
                 slot.doomed = Some(reason);
             }
         }
@@ -266,7 +361,12 @@ impl Supervisor {
 
     /// Takes the steps that are allowed now.
     fn advance(&mut self, now: Mono, out: &mut Vec<Action>) {
-        if let Some(doomed) = self.slots.iter().rposition(|slot| slot.doomed.is_some()) {
+        let alone = self.strategy == Strategy::OneForOne && self.phase == Phase::Up;
+        if alone {
+            // Nobody stands on anybody else, and only a command ends a life.
+            (0..self.slots.len()).rev().for_each(|doomed| self.end_life(now, doomed, out));
+            self.begin_lives(out);
+        } else if let Some(doomed) = self.slots.iter().rposition(|slot| slot.doomed.is_some()) {
             self.end_life(now, doomed, out);
         } else if let Phase::Closing { last } = &mut self.phase {
             let last = std::mem::replace(last, Action::Stopped);
@@ -277,7 +377,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks a child to stop, or kills it, unless that is done already.
+    /// Asks a child that is to end to stop, or kills it, unless that is done already.
     fn end_life(&mut self, now: Mono, doomed: usize, out: &mut Vec<Action>) {
         let slot = &self.slots[doomed];
         let (Life::Starting | Life::Running, Some(reason)) = (slot.life, slot.doomed) else { return };

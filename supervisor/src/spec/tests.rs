@@ -21,6 +21,9 @@ fn configuration_speaks_the_words_of_the_field() {
     expect(r#""permanent""#, Restart::Permanent);
     expect(r#""transient""#, Restart::Transient);
     expect(r#""temporary""#, Restart::Temporary);
+    expect(r#""never""#, AutoShutdown::Never);
+    expect(r#""any_significant""#, AutoShutdown::AnySignificant);
+    expect(r#""all_significant""#, AutoShutdown::AllSignificant);
     expect(r#""brutal""#, Shutdown::Brutal);
     expect(r#""infinite""#, Shutdown::Infinite);
     expect(r#"{"timeout":"250ms"}"#, Shutdown::Timeout(Period::from_millis(250)));
@@ -54,4 +57,19 @@ fn who_lives_again_and_who_is_charged() {
         assert_eq!(restart.verdict(&crash(true)), on_message, "{restart:?}");
         assert_eq!(restart.verdict(&Exit::Killed), on_kill, "{restart:?}");
     }
+}
+
+#[test]
+fn mistakes_are_found() {
+    let name = |name: &str| ActorName::new(name).expect("legal");
+    let a = || ChildSpec::new(name("a"));
+    let significant = |restart| ChildSpec { restart, significant: true, ..a() };
+    let check = |auto_shutdown, children| Spec { auto_shutdown, children, ..Spec::default() }.check();
+    let any = AutoShutdown::AnySignificant;
+    assert_eq!(check(AutoShutdown::Never, vec![a(), ChildSpec::new(name("b"))]), Ok(()));
+    assert_eq!(check(any, vec![significant(Restart::Transient)]), Ok(()));
+    assert_eq!(check(any, vec![a(), a()]), Err(SpecError::NameTwice(name("a"))));
+    assert_eq!(check(any, vec![significant(Restart::Permanent)]), Err(SpecError::SignificantPermanent(name("a"))));
+    let vain = check(AutoShutdown::Never, vec![significant(Restart::Temporary)]);
+    assert_eq!(vain, Err(SpecError::SignificantInVain(name("a"))));
 }

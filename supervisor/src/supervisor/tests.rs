@@ -1,8 +1,10 @@
 mod backoff;
+mod commands;
 mod exit;
 mod grace;
 mod group;
 mod intensity;
+mod significant;
 mod start;
 mod stop;
 
@@ -36,7 +38,7 @@ fn bench_with(strategy: Strategy, kinds: &str, shutdown: Shutdown) -> Bench {
             't' => Restart::Transient,
             _ => Restart::Temporary,
         };
-        ChildSpec { name, restart, shutdown }
+        ChildSpec { name, restart, shutdown, significant: false }
     });
     let supervisor = Supervisor::new(Spec::new(strategy, children.collect()), ChaCha8Rng::seed_from_u64(3));
     Bench { supervisor, now: Mono::ZERO, timers: BTreeMap::new() }
@@ -71,12 +73,15 @@ impl Bench {
             Action::Cancel(timer) => format!("cancel {}", timer.0),
             Action::Emit { event, .. } => event.name().to_owned(),
             Action::Escalate { crashes, reason, .. } => format!("escalate {crashes} {reason}"),
+            Action::Completed { who } => format!("completed {who}"),
             Action::Stopped => "stopped".to_owned(),
         }
     }
 
     fn life(&self, name: &str) -> (ChildId, Generation) {
-        let child = self.supervisor.find(&ActorName::new(name).expect("legal")).expect("a child of the bench");
+        // The latest of the name; removed or not.
+        let named = |child: &ChildId| self.supervisor.name(*child).is_some_and(|other| other.as_str() == name);
+        let child = self.supervisor.children().rfind(named).expect("a child of the bench");
         (child, self.supervisor.generation(child).expect("it is there"))
     }
 
@@ -114,6 +119,21 @@ impl Bench {
         self.step(Event::Timer(timer))
     }
 
+    /// One more permanent child.
+    fn add(&mut self, name: &str) -> Vec<String> {
+        self.step(Event::Add(ChildSpec::new(ActorName::new(name).expect("legal"))))
+    }
+
+    fn remove(&mut self, name: &str) -> Vec<String> {
+        let (child, _) = self.life(name);
+        self.step(Event::Remove(child))
+    }
+
+    fn restart(&mut self, name: &str) -> Vec<String> {
+        let (child, _) = self.life(name);
+        self.step(Event::Restart(child))
+    }
+
     fn start_all(&mut self) {
         self.step(Event::Start);
         for child in self.supervisor.children().collect::<Vec<_>>() {
@@ -127,3 +147,4 @@ impl Bench {
 }
 
 const NOTHING: [&str; 0] = [];
+const NODE_STOPS: Event = Event::Stop(StopReason::NodeShutdown);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use nunect_core::Mono;
 use nunect_core::random::{ChaCha8Rng, SeedableRng};
-use nunect_supervisor::{Action, ChildId, ChildState, Event, Exit, Generation, Shutdown, Supervisor, TimerId};
+use nunect_supervisor::{
+    Action, ChildId, ChildSpec, ChildState, Event, Exit, Generation, Shutdown, Supervisor, TimerId,
+};
 
 use crate::referee::Referee;
 use crate::scenario::{Disturbance, Fortune, Scenario};
@@ -21,10 +23,18 @@ pub(crate) struct Step {
     pub(crate) escalating: bool,
 }
 
+impl Step {
+    pub(crate) const fn stops(&self) -> bool {
+        matches!(self.event, Event::Stop(_))
+    }
+}
+
 /// Everything that happened in a run, and the supervisor at its end.
 pub(crate) struct Run {
     pub(crate) steps: Vec<Step>,
     pub(crate) supervisor: Supervisor,
+    /// All children there ever were.
+    pub(crate) children: Vec<ChildSpec>,
 }
 
 impl Run {
@@ -90,7 +100,7 @@ impl Host {
     /// Lets everything go well until nothing is under way any more.
     pub(crate) fn finish(mut self) -> Run {
         self.settle();
-        Run { steps: self.steps, supervisor: self.supervisor }
+        Run { steps: self.steps, supervisor: self.supervisor, children: self.scenario.spec.children }
     }
 
     pub(crate) fn settle(&mut self) {
@@ -143,14 +153,22 @@ impl Host {
                 }
             }
             Disturbance::StartAgain => self.tell(Event::Start),
-            Disturbance::Stop => self.tell(Event::Stop),
+            Disturbance::Stop(reason) => self.tell(Event::Stop(reason)),
+            Disturbance::Add(spec) => self.tell(Event::Add(spec)),
+            Disturbance::Remove(child) if self.knows(child) => self.tell(Event::Remove(child)),
+            Disturbance::Restart(child) if self.knows(child) => self.tell(Event::Restart(child)),
+            Disturbance::Remove(_) | Disturbance::Restart(_) => {}
         }
+    }
+
+    fn knows(&self, child: ChildId) -> bool {
+        (child.0 as usize) < self.scenario.spec.children.len()
     }
 
     /// One step of the supervisor, watched by the referee.
     pub(crate) fn tell(&mut self, event: Event) {
         let before = self.supervisor.children().filter_map(|child| self.supervisor.state(child)).collect();
-        let escalating = self.supervisor.is_closing() && self.steps.iter().all(|step| step.event != Event::Stop);
+        let escalating = self.supervisor.is_closing() && !self.steps.iter().any(|step| step.stops());
         self.note(&event);
         self.referee.event(self.now, &event);
         let actions = self.supervisor.step(self.now, event.clone());
@@ -177,7 +195,8 @@ impl Host {
                     self.drop_answers(*child);
                 }
             }
-            Event::Start | Event::Timer(_) | Event::Stop => {}
+            Event::Add(spec) => self.scenario.spec.children.push(spec.clone()),
+            Event::Start | Event::Timer(_) | Event::Stop(_) | Event::Remove(_) | Event::Restart(_) => {}
         }
     }
 
@@ -186,7 +205,9 @@ impl Host {
             Event::Started { child, .. } | Event::StartFailed { child, .. } | Event::Exited { child, .. } => {
                 *child != of
             }
-            Event::Start | Event::Timer(_) | Event::Stop => true,
+            Event::Start | Event::Timer(_) | Event::Stop(_) | Event::Add(_) | Event::Remove(_) | Event::Restart(_) => {
+                true
+            }
         });
     }
 
@@ -234,8 +255,12 @@ impl Host {
             Action::Cancel(timer) => {
                 assert!(self.timers.remove(&timer).is_some(), "{timer:?} is cancelled but not armed");
             }
-            Action::Emit { .. } | Action::Escalate { .. } | Action::Stopped => {}
+            Action::Emit { .. } | Action::Escalate { .. } | Action::Completed { .. } | Action::Stopped => {}
         }
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The children that live, in the order of their start.

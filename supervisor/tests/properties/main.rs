@@ -11,7 +11,7 @@ mod scenario;
 use std::collections::{BTreeMap, BTreeSet};
 
 use nunect_core::{Mono, StopReason};
-use nunect_supervisor::{Action, ChildId, ChildState, Event, Exit, Generation, Restart, Spec, Strategy};
+use nunect_supervisor::{Action, AutoShutdown, ChildId, ChildState, Event, Exit, Generation, Restart, Spec, Strategy};
 use proptest::prelude::*;
 use proptest::strategy::{Strategy as _, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -51,7 +51,7 @@ fn emits(actions: &[Action], name: &str) -> bool {
 
 /// The actions from the step on which the supervisor was stopped for the first time.
 fn since_stop(run: &Run) -> Option<Vec<Action>> {
-    let from = run.steps.iter().position(|step| step.event == Event::Stop)?;
+    let from = run.steps.iter().position(|step| step.stops())?;
     Some(run.steps[from..].iter().flat_map(|step| step.actions.clone()).collect())
 }
 
@@ -72,7 +72,13 @@ fn charged_restarts(run: &Run) -> Vec<Mono> {
                 }
             }
             Event::StartFailed { child, .. } if restarts(child) => charged.push(step.now),
-            Event::Start | Event::StartFailed { .. } | Event::Timer(_) | Event::Stop => {}
+            Event::Start
+            | Event::StartFailed { .. }
+            | Event::Timer(_)
+            | Event::Stop(_)
+            | Event::Add(_)
+            | Event::Remove(_)
+            | Event::Restart(_) => {}
         }
     }
     charged
@@ -93,7 +99,7 @@ proptest! {
     #[test]
     fn no_window_holds_more_restarts_than_the_intensity_allows(scenario in scenario(Just(Strategy::OneForOne))) {
         let intensity = scenario.spec.intensity;
-        let restarts = charged_restarts(&Host::run(scenario));
+        let restarts = charged_restarts(&Host::run(scenario.plain()));
         for (index, last) in restarts.iter().enumerate() {
             let within = restarts[..=index].iter().filter(|at| last.since(**at) <= intensity.period.0).count();
             prop_assert!(within <= intensity.crashes as usize, "{within} restarts up to {last}");
@@ -102,9 +108,9 @@ proptest! {
 
     #[test]
     fn one_for_one_touches_nobody_else(scenario in scenario(Just(Strategy::OneForOne))) {
-        let run = Host::run(scenario);
+        let run = Host::run(scenario.plain());
         for step in &run.steps {
-            if step.event == Event::Stop || emits(&step.actions, "escalated") {
+            if step.stops() || emits(&step.actions, "escalated") {
                 break;
             }
             prop_assert_eq!(ended(&step.actions), []);
@@ -140,7 +146,7 @@ proptest! {
     fn shutdown_is_the_reverse_of_the_start(spec in spec(any_strategy())) {
         let mut host = all_up(spec);
         let mut order = host.alive();
-        host.tell(Event::Stop);
+        host.tell(Event::Stop(StopReason::NodeShutdown));
         let run = host.finish();
         order.reverse();
         let actions = since_stop(&run).expect("it was stopped");
@@ -154,19 +160,22 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let at = at.index(scenario.script.len() + 1);
-        scenario.script.insert(at, (0, Disturbance::Stop));
+        scenario.script.insert(at, (0, Disturbance::Stop(StopReason::NodeShutdown)));
         let run = Host::run(scenario);
         let actions = since_stop(&run).expect("it was stopped");
         prop_assert_eq!(actions.iter().filter(|action| **action == Action::Stopped).count(), 1);
         prop_assert_eq!(actions.last(), Some(&Action::Stopped));
         prop_assert_eq!(started(&actions), []);
-        prop_assert!(ended(&actions).is_sorted_by(|one, next| one > next));
+        // Who was asked to stop before may have to be killed at any time.
+        let before: BTreeSet<ChildId> = run.steps.iter().take_while(|step| !step.stops()).flat_map(stopping).collect();
+        let order = ended(&actions).into_iter().filter(|child| !before.contains(child));
+        prop_assert!(order.is_sorted_by(|one, next| one > next));
         prop_assert!(run.supervisor.is_over() && !run.supervisor.is_running());
     }
 
     #[test]
     fn a_stop_cancels_every_back_off(mut scenario in scenario(any_strategy())) {
-        scenario.script.push((0, Disturbance::Stop));
+        scenario.script.push((0, Disturbance::Stop(StopReason::NodeShutdown)));
         let run = Host::run(scenario);
         let mut waits = Vec::new();
         for step in &run.steps {
@@ -178,7 +187,7 @@ proptest! {
                 }
             }
             waits.retain(|timer| step.event != Event::Timer(*timer) && !step.actions.contains(&Action::Cancel(*timer)));
-            if step.event == Event::Stop {
+            if step.stops() {
                 prop_assert_eq!(waits, []);
                 break;
             }
@@ -187,22 +196,73 @@ proptest! {
 
     #[test]
     fn after_the_disturbance_every_permanent_child_runs_or_the_supervisor_is_over(scenario in scenario(any_strategy())) {
-        let spec = scenario.spec.clone();
-        let stopped = scenario.script.iter().any(|(_, disturbance)| matches!(disturbance, Disturbance::Stop));
+        let first = scenario.spec.children.len();
+        let stopped = scenario.script.iter().any(|(_, disturbance)| matches!(disturbance, Disturbance::Stop(_)));
         let run = Host::run(scenario);
-        let escalated = run.actions().filter(|action| matches!(action, Action::Escalate { .. })).count();
-        prop_assert_eq!(run.supervisor.is_over(), stopped || escalated == 1);
-        for (child, spec) in run.supervisor.children().zip(&spec.children) {
+        let gave_up = |action: &&Action| matches!(action, Action::Escalate { .. } | Action::Completed { .. });
+        prop_assert_eq!(run.supervisor.is_over(), stopped || run.actions().filter(gave_up).count() == 1);
+        let removed: BTreeSet<ChildId> = run.steps.iter().filter_map(removed).collect();
+        for (child, spec) in run.supervisor.children().zip(&run.children) {
             let state = run.supervisor.state(child).expect("it is there");
-            if run.supervisor.is_over() {
+            // Who was added may have failed to come up at all.
+            let permanent = spec.restart == Restart::Permanent && (child.0 as usize) < first;
+            if run.supervisor.is_over() || removed.contains(&child) {
                 prop_assert_eq!(state, ChildState::Ended);
-            } else if spec.restart == Restart::Permanent {
+            } else if permanent {
                 prop_assert_eq!(state, ChildState::Running);
             } else {
                 prop_assert!(matches!(state, ChildState::Running | ChildState::Ended));
             }
         }
     }
+
+    #[test]
+    fn a_removed_child_never_starts_again(scenario in scenario(any_strategy())) {
+        let run = Host::run(scenario);
+        let mut gone = BTreeSet::new();
+        for step in &run.steps {
+            gone.extend(removed(step));
+            prop_assert!(started(&step.actions).iter().all(|child| !gone.contains(child)));
+        }
+    }
+
+    #[test]
+    fn a_command_charges_nobody_and_touches_no_sibling(
+        spec in spec(any_strategy()),
+        commands in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..30),
+    ) {
+        let mut host = all_up(spec);
+        let alive = host.alive();
+        if alive.is_empty() {
+            return Ok(());
+        }
+        for (child, remove) in commands {
+            let child = *child.get(&alive);
+            host.disturb(if remove { Disturbance::Remove(child) } else { Disturbance::Restart(child) });
+            host.settle();
+            let since = |step: &Step| matches!(step.event, Event::Remove(_) | Event::Restart(_));
+            let from = host.steps().iter().rposition(since).expect("it was told");
+            for action in host.steps()[from..].iter().flat_map(|step| &step.actions) {
+                match action {
+                    Action::Start { child: other, .. } | Action::Stop { child: other, .. } | Action::Kill { child: other, .. } => {
+                        prop_assert_eq!(*other, child);
+                    }
+                    Action::Arm { .. } | Action::Cancel(_) => {}
+                    Action::Emit { .. } | Action::Escalate { .. } | Action::Completed { .. } | Action::Stopped => {
+                        prop_assert!(false, "{action:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn stopping(step: &Step) -> Vec<ChildId> {
+    ended(&step.actions)
+}
+
+fn removed(step: &Step) -> Option<ChildId> {
+    if let Event::Remove(child) = step.event { Some(child) } else { None }
 }
 
 /// All are up, one ends: those of its `group` stop in reverse order and start in order.
@@ -213,6 +273,7 @@ fn group_restart(
     group: fn(ChildId, ChildId) -> bool,
 ) -> Result<(), TestCaseError> {
     spec.intensity.crashes = spec.intensity.crashes.max(1);
+    spec.auto_shutdown = AutoShutdown::Never;
     let kinds: Vec<Restart> = spec.children.iter().map(|child| child.restart).collect();
     let kind = |child: ChildId| kinds[child.0 as usize];
     let mut host = all_up(spec);
@@ -244,7 +305,7 @@ fn the_runs_reach_every_situation() {
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     let mut runner = TestRunner::deterministic();
     let scenarios = scenario(any_strategy());
-    for _ in 0..2_000 {
+    for _ in 0..4_000 {
         let run = Host::run(scenarios.new_tree(&mut runner).expect("nothing is rejected").current());
         for step in &run.steps {
             for situation in situations(step) {
@@ -257,7 +318,7 @@ fn the_runs_reach_every_situation() {
     }
 }
 
-const SITUATIONS: [&str; 11] = [
+const SITUATIONS: [&str; 19] = [
     "back-off",
     "back-off over",
     "crash beyond the intensity",
@@ -269,6 +330,14 @@ const SITUATIONS: [&str; 11] = [
     "stop of a child that starts",
     "stop during a back-off",
     "stop and escalation together",
+    "significant end",
+    "completed",
+    "added",
+    "added and failed",
+    "removed while up",
+    "removed while it starts",
+    "removed during a back-off",
+    "restarted by a command",
 ];
 
 fn situations(step: &Step) -> Vec<&'static str> {
@@ -280,7 +349,10 @@ fn situations(step: &Step) -> Vec<&'static str> {
     let restarts_group = any(|action| matches!(action, Action::Stop { reason: StopReason::Restart, .. }));
     let fails = matches!(step.event, Event::StartFailed { .. });
     let first = matches!(step.event, Event::StartFailed { generation: Generation(1), .. });
-    let (timer, stop) = (matches!(step.event, Event::Timer(_)), step.event == Event::Stop);
+    let (timer, stop) = (matches!(step.event, Event::Timer(_)), step.stops());
+    let tells_command = any(|action| matches!(action, Action::Stop { reason: StopReason::Command, .. }));
+    let exits = matches!(step.event, Event::Exited { .. });
+    let commanded = removed(step).and_then(|child| step.before.get(child.0 as usize).copied());
     let child_starts = step.before.contains(&ChildState::Starting);
     let child_waits = step.before.contains(&ChildState::BackingOff);
     [
@@ -295,6 +367,14 @@ fn situations(step: &Step) -> Vec<&'static str> {
         (stop && stops && child_starts, "stop of a child that starts"),
         (stop && child_waits, "stop during a back-off"),
         (stop && step.escalating, "stop and escalation together"),
+        (stops && tells_command && exits, "significant end"),
+        (any(|action| matches!(action, Action::Completed { .. })), "completed"),
+        (matches!(step.event, Event::Add(_)) && starts, "added"),
+        (first && step.actions.is_empty(), "added and failed"),
+        (commanded == Some(ChildState::Running) && tells_command, "removed while up"),
+        (commanded == Some(ChildState::Starting) && tells_command, "removed while it starts"),
+        (removed(step).is_some() && commanded == Some(ChildState::BackingOff), "removed during a back-off"),
+        (matches!(step.event, Event::Restart(_)) && stops, "restarted by a command"),
     ]
     .into_iter()
     .filter_map(|(happened, situation)| happened.then_some(situation))

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nunect_core::{Mono, StopReason};
-use nunect_supervisor::{Action, ChildId, Event, Exit, Generation, Restart, Shutdown, Spec, Strategy, TimerId};
+use nunect_supervisor::{
+    Action, AutoShutdown, ChildId, ChildSpec, Event, Exit, Generation, Restart, Shutdown, Spec, Strategy, TimerId,
+};
 
 pub(crate) struct Referee {
     spec: Spec,
@@ -15,10 +17,15 @@ pub(crate) struct Referee {
     now: Mono,
     starts: BTreeMap<ChildId, u32>,
     lives: BTreeMap<ChildId, Life>,
-    /// Lives that are to end, by the will of the supervisor.
-    condemned: BTreeSet<ChildId>,
+    /// Lives that are to end, by the will of the supervisor, and why.
+    condemned: BTreeMap<ChildId, StopReason>,
     /// Children that are down and to be started.
     owed: BTreeSet<ChildId>,
+    /// Children whose first start is done.
+    came_up: BTreeSet<ChildId>,
+    /// Children that came after the start.
+    added: BTreeSet<ChildId>,
+    removed: BTreeSet<ChildId>,
     /// All crashes that were ever charged: to whom, and when.
     charged: Vec<(ChildId, Mono)>,
     /// When a child came up first since it was last charged.
@@ -31,8 +38,10 @@ pub(crate) struct Referee {
     due_wait: Option<(ChildId, ChildId)>,
     due_delay: Option<(ChildId, Duration)>,
     due_grace: Option<(ChildId, Duration)>,
+    due_cancel: Option<ChildId>,
     due_escalation: bool,
     escalations: u32,
+    completions: u32,
     stopped: u32,
 }
 
@@ -41,6 +50,7 @@ enum Goal {
     New,
     Up,
     Escalate,
+    Complete,
     Stop,
     Over,
 }
@@ -68,8 +78,11 @@ impl Referee {
             now: Mono::ZERO,
             starts: BTreeMap::new(),
             lives: BTreeMap::new(),
-            condemned: BTreeSet::new(),
+            condemned: BTreeMap::new(),
             owed: BTreeSet::new(),
+            came_up: BTreeSet::new(),
+            added: BTreeSet::new(),
+            removed: BTreeSet::new(),
             charged: Vec::new(),
             clean_since: BTreeMap::new(),
             level: BTreeMap::new(),
@@ -78,8 +91,10 @@ impl Referee {
             due_wait: None,
             due_delay: None,
             due_grace: None,
+            due_cancel: None,
             due_escalation: false,
             escalations: 0,
+            completions: 0,
             stopped: 0,
         }
     }
@@ -89,17 +104,27 @@ impl Referee {
         match event {
             Event::Start if self.goal == Goal::New => {
                 self.goal = Goal::Up;
-                self.owed = self.children().collect();
+                self.owed = self.children().filter(|child| !self.removed.contains(child)).collect();
             }
-            Event::Stop if matches!(self.goal, Goal::New | Goal::Up | Goal::Escalate) => self.give_up(Goal::Stop),
-            // Stopped after it escalated: `Stopped` is owed all the same.
-            Event::Stop if self.escalations == 1 && self.stopped == 0 => self.goal = Goal::Stop,
-            Event::Start | Event::Stop => {}
+            Event::Start => {}
+            Event::Stop(reason) => self.stop(*reason),
+            Event::Add(spec) => self.add(spec),
+            Event::Remove(child) => {
+                self.removed.insert(*child);
+                self.owed.remove(child);
+                self.command(*child, StopReason::Command);
+            }
+            Event::Restart(child) if self.goal == Goal::Up && !self.removed.contains(child) => {
+                self.owed.insert(*child);
+                self.command(*child, StopReason::Restart);
+            }
+            Event::Restart(_) => {}
             Event::Started { child, generation } => {
                 if let Some(life) = self.lives.get_mut(child).filter(|life| life.generation == *generation) {
                     life.up = true;
                     if !life.asked {
                         self.clean_since.entry(*child).or_insert(now);
+                        self.came_up.insert(*child);
                     }
                 }
             }
@@ -116,17 +141,56 @@ impl Referee {
         }
     }
 
+    fn stop(&mut self, reason: StopReason) {
+        match self.goal {
+            Goal::New | Goal::Up | Goal::Escalate | Goal::Complete => self.give_up(Goal::Stop, reason),
+            Goal::Stop if reason == StopReason::NodeShutdown => self.give_up(Goal::Stop, reason),
+            // Stopped after it gave up: `Stopped` is owed all the same.
+            Goal::Over if self.stopped == 0 => self.goal = Goal::Stop,
+            Goal::Stop | Goal::Over => {}
+        }
+    }
+
+    fn add(&mut self, spec: &ChildSpec) {
+        let child = ChildId(u32::try_from(self.spec.children.len()).expect("few children"));
+        self.spec.children.push(spec.clone());
+        match self.goal {
+            Goal::New => {}
+            Goal::Up => {
+                self.added.insert(child);
+                self.owed.insert(child);
+            }
+            Goal::Escalate | Goal::Complete | Goal::Stop | Goal::Over => {
+                self.removed.insert(child);
+            }
+        }
+    }
+
+    /// A command ends the life of one child, and its wait.
+    fn command(&mut self, child: ChildId, reason: StopReason) {
+        if self.goal == Goal::Up && self.lives.contains_key(&child) {
+            self.condemned.insert(child, reason);
+        }
+        if self.waits.values().any(|wait| wait.child == child) {
+            self.due_cancel = Some(child);
+        }
+    }
+
     /// A life ended.
     fn end(&mut self, child: ChildId, generation: Generation, exit: &Exit) {
         let Some(life) = self.lives.get(&child).copied().filter(|life| life.generation == generation) else { return };
         self.lives.remove(&child);
-        if self.condemned.remove(&child) {
+        if self.condemned.remove(&child).is_some() {
             return;
         }
         let start_failed = !life.up && !matches!(exit, Exit::Normal { .. });
-        if start_failed && generation == Generation(1) {
-            return self.escalate();
+        if start_failed && !self.came_up.contains(&child) {
+            if !self.added.contains(&child) {
+                self.escalate();
+            }
+            return;
         }
+        self.came_up.insert(child);
         let exit = if start_failed { &crash() } else { exit };
         let again = match (self.kind(child), exit) {
             (Restart::Permanent, _) => true,
@@ -134,7 +198,7 @@ impl Referee {
             (Restart::Transient, Exit::Crash { .. } | Exit::Killed) => true,
         };
         if !again {
-            return;
+            return self.complete(child);
         }
         let charged = !matches!(exit, Exit::Crash { on_message: true, .. });
         if charged {
@@ -163,9 +227,9 @@ impl Referee {
                 continue;
             }
             if self.lives.contains_key(&sibling) {
-                self.condemned.insert(sibling);
+                self.condemned.entry(sibling).or_insert(StopReason::Restart);
             }
-            if self.kind(sibling) != Restart::Temporary {
+            if self.kind(sibling) != Restart::Temporary && !self.removed.contains(&sibling) {
                 self.owed.insert(sibling);
             }
         }
@@ -180,23 +244,46 @@ impl Referee {
     }
 
     fn escalate(&mut self) {
-        self.give_up(Goal::Escalate);
+        self.give_up(Goal::Escalate, StopReason::Restart);
         self.due_escalation = true;
         self.escalations += 1;
     }
 
-    fn give_up(&mut self, goal: Goal) {
+    /// A child came to its end and nobody starts it again.
+    fn complete(&mut self, child: ChildId) {
+        let significant = |child: &ChildId| self.spec.children[child.0 as usize].significant;
+        // Who is alive or owed has not ended, unless it is about to end for good.
+        let active = |child: &ChildId| {
+            self.owed.contains(child) || (self.lives.contains_key(child) && !self.condemned.contains_key(child))
+        };
+        let others = self.children().any(|other| significant(&other) && active(&other));
+        let ends = match self.spec.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => significant(&child),
+            AutoShutdown::AllSignificant => significant(&child) && !others,
+        };
+        if ends {
+            self.give_up(Goal::Complete, StopReason::Command);
+            self.completions += 1;
+        }
+    }
+
+    fn give_up(&mut self, goal: Goal, reason: StopReason) {
         self.goal = goal;
         self.owed.clear();
-        self.condemned = self.lives.keys().copied().collect();
+        for child in self.lives.keys() {
+            let told = self.condemned.entry(*child).or_insert(reason);
+            if *told != StopReason::NodeShutdown {
+                *told = reason;
+            }
+        }
     }
 
     pub(crate) fn action(&mut self, now: Mono, action: &Action) {
         match action {
             Action::Start { child, generation } => self.judge_start(*child, *generation),
             Action::Stop { child, generation, reason } => {
-                let expected = if self.goal == Goal::Stop { StopReason::NodeShutdown } else { StopReason::Restart };
-                assert_eq!(*reason, expected);
+                assert_eq!(self.condemned.get(child), Some(reason));
                 match self.shutdown(*child) {
                     Shutdown::Brutal => panic!("{child:?} is to be killed, not asked"),
                     Shutdown::Timeout(grace) => self.due_grace = Some((*child, grace.0)),
@@ -226,13 +313,15 @@ impl Referee {
             Action::Cancel(timer) => {
                 let wait = self.waits.remove(timer);
                 let grace = self.graces.remove(timer);
-                assert!(wait.is_none() || self.goal != Goal::Up, "a back-off is cancelled and nobody stopped");
+                if let (Some(wait), Goal::Up) = (wait, self.goal) {
+                    assert_eq!(self.due_cancel.take(), Some(wait.child), "a back-off is cancelled and nobody stopped");
+                }
                 assert!(grace.is_none_or(|child| !self.lives.contains_key(&child)), "a grace is cancelled too early");
                 assert!(wait.is_some() || grace.is_some());
             }
-            Action::Emit { child, event: nunect_core::Event::RestartScheduled { delay } } => {
+            Action::Emit { who, event: nunect_core::Event::RestartScheduled { delay } } => {
                 let (crashed, first) = self.due_wait.take().expect("a back-off that is due");
-                assert_eq!(*child, Some(crashed));
+                assert_eq!(*who, self.spec.children[crashed.0 as usize].name);
                 let nominal = self.nominal(crashed);
                 let (low, high) = (nominal * 4 / 5, (nominal * 6 / 5).min(self.spec.backoff.cap.0));
                 assert!((low..=high).contains(delay), "{delay:?} is not within {low:?} and {high:?}");
@@ -245,6 +334,12 @@ impl Referee {
             Action::Escalate { .. } => {
                 assert_eq!(self.goal, Goal::Escalate);
                 assert!(self.lives.is_empty());
+                self.goal = Goal::Over;
+            }
+            Action::Completed { who } => {
+                assert_eq!(self.goal, Goal::Complete);
+                assert!(self.lives.is_empty());
+                assert!(self.spec.children.iter().any(|child| child.name == *who && child.significant));
                 self.goal = Goal::Over;
             }
             Action::Stopped => {
@@ -260,7 +355,7 @@ impl Referee {
         assert_eq!(self.goal, Goal::Up, "{child:?} is started though the supervisor goes down");
         assert!(!self.lives.contains_key(&child), "{child:?} is started while it is alive");
         assert!(self.owed.remove(&child), "nobody wants {child:?}");
-        assert!(self.condemned.is_empty(), "{child:?} is started before the others are down");
+        assert!(self.condemned.is_empty() || self.is_alone(), "{child:?} is started before the others are down");
         let wait = self.waits.values().find(|wait| wait.child == child);
         assert!(wait.is_none(), "{child:?} is started at {}, not {:?}", self.now, wait.map(|wait| wait.until));
         assert!(!self.must_wait_for_others(child), "it is not {child:?}'s turn");
@@ -273,10 +368,10 @@ impl Referee {
     fn must_wait_for_others(&self, child: ChildId) -> bool {
         let mut earlier = self.children().filter(|other| *other < child);
         match self.spec.strategy {
-            Strategy::OneForOne if self.starts.contains_key(&child) => false,
+            Strategy::OneForOne if self.came_up.contains(&child) => false,
             Strategy::OneForOne => earlier.any(|other| {
-                let first = self.lives.get(&other).is_some_and(|life| !life.up && life.generation == Generation(1));
-                first || !self.starts.contains_key(&other)
+                let lives = self.lives.contains_key(&other) && !self.condemned.contains_key(&other);
+                (lives || self.owed.contains(&other)) && !self.came_up.contains(&other)
             }),
             Strategy::OneForAll | Strategy::RestForOne => {
                 earlier.any(|other| self.owed.contains(&other) || self.lives.get(&other).is_some_and(|life| !life.up))
@@ -284,9 +379,15 @@ impl Referee {
         }
     }
 
+    /// Whether nobody waits for the end of a sibling.
+    fn is_alone(&self) -> bool {
+        self.spec.strategy == Strategy::OneForOne && self.goal == Goal::Up
+    }
+
     /// A life may be ended: the last of those that must be.
     fn judge_end(&mut self, child: ChildId, generation: Generation) {
-        assert_eq!(self.condemned.last(), Some(&child), "it is not {child:?}'s turn to stop");
+        let turn = self.is_alone() || self.condemned.keys().next_back() == Some(&child);
+        assert!(turn && self.condemned.contains_key(&child), "it is not {child:?}'s turn to stop");
         let life = self.lives.get_mut(&child).expect("only the living are condemned");
         assert_eq!(life.generation, generation);
         assert!(!life.asked, "{child:?} was asked before");
@@ -297,17 +398,20 @@ impl Referee {
     pub(crate) fn step_done(&self) {
         assert!(!self.due_escalation && self.due_wait.is_none() && self.due_delay.is_none());
         assert!(self.due_grace.is_none(), "the grace of {:?} has no end", self.due_grace);
-        assert!(self.stopped <= 1 && self.escalations <= 1);
+        assert!(self.due_cancel.is_none() || self.goal != Goal::Up, "{:?} still waits", self.due_cancel);
+        assert!(self.stopped <= 1 && self.escalations + self.completions <= 1);
         assert!(self.goal == Goal::Up || self.waits.is_empty(), "a back-off outlives the stop");
-        if let Some(last) = self.condemned.last() {
-            assert!(self.lives[last].asked, "{last:?} is to end and was not asked");
-            return;
+        let asked = |child: &ChildId| assert!(self.lives[child].asked, "{child:?} is to end and was not asked");
+        if self.is_alone() {
+            self.condemned.keys().for_each(asked);
+        } else if let Some(last) = self.condemned.keys().next_back() {
+            return asked(last);
         }
         match self.goal {
-            Goal::Escalate | Goal::Stop => panic!("all are down and the supervisor is silent"),
+            Goal::Escalate | Goal::Complete | Goal::Stop => panic!("all are down and the supervisor is silent"),
             Goal::New | Goal::Over => {}
             Goal::Up => {
-                for child in &self.owed {
+                for child in self.owed.iter().filter(|child| !self.lives.contains_key(child)) {
                     let waits = self.waits.values().any(|wait| wait.child == *child);
                     assert!(waits || self.must_wait_for_others(*child), "{child:?} could start and does not");
                 }

@@ -1,7 +1,9 @@
 //! What a property test draws: a supervisor, its children's temper, and what befalls them.
 
-use nunect_core::{ActorName, Period};
-use nunect_supervisor::{Backoff, ChildId, ChildSpec, Exit, Intensity, Restart, Shutdown, Spec, Strategy};
+use nunect_core::{ActorName, Period, StopReason};
+use nunect_supervisor::{
+    AutoShutdown, Backoff, ChildId, ChildSpec, Exit, Intensity, Restart, Shutdown, Spec, Strategy,
+};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Generator;
 
@@ -50,7 +52,29 @@ pub(crate) enum Disturbance {
     /// The host starts the supervisor that is started.
     StartAgain,
     /// The host stops the supervisor.
-    Stop,
+    Stop(StopReason),
+    /// One more child.
+    Add(ChildSpec),
+    /// One child less.
+    Remove(ChildId),
+    /// A child is to begin anew.
+    Restart(ChildId),
+}
+
+impl Scenario {
+    /// The same without commands about single children, and without significant ones.
+    pub(crate) fn plain(mut self) -> Self {
+        self.spec.auto_shutdown = AutoShutdown::Never;
+        self.script.retain(|(_, disturbance)| match disturbance {
+            Disturbance::Add(_) | Disturbance::Remove(_) | Disturbance::Restart(_) => false,
+            Disturbance::Exit { .. }
+            | Disturbance::StaleAnswers(_)
+            | Disturbance::StaleTimer(_)
+            | Disturbance::StartAgain
+            | Disturbance::Stop(_) => true,
+        });
+        self
+    }
 }
 
 const CHILDREN_MAX: u32 = 6;
@@ -66,15 +90,22 @@ pub(crate) fn exit() -> impl Generator<Value = Exit> {
 }
 
 fn disturbance() -> impl Generator<Value = Disturbance> {
-    let child = || (0..CHILDREN_MAX).prop_map(ChildId);
+    let child = || (0..CHILDREN_MAX + 2).prop_map(ChildId);
     prop_oneof![
         30 => (child(), exit(), prop::bool::weighted(0.05))
             .prop_map(|(child, exit, early)| Disturbance::Exit { child, exit, early }),
         3 => child().prop_map(Disturbance::StaleAnswers),
         3 => (1..20_u64).prop_map(Disturbance::StaleTimer),
         1 => Just(Disturbance::StartAgain),
-        2 => Just(Disturbance::Stop),
+        2 => stop_reason().prop_map(Disturbance::Stop),
+        2 => child_spec("added".to_owned()).prop_map(Disturbance::Add),
+        5 => child().prop_map(Disturbance::Remove),
+        4 => child().prop_map(Disturbance::Restart),
     ]
+}
+
+pub(crate) fn stop_reason() -> impl Generator<Value = StopReason> {
+    prop_oneof![3 => Just(StopReason::NodeShutdown), 1 => Just(StopReason::Restart), 1 => Just(StopReason::Command)]
 }
 
 fn gap_ms() -> impl Generator<Value = u64> {
@@ -100,7 +131,7 @@ fn fortune() -> impl Generator<Value = Fortune> {
         })
 }
 
-fn child() -> impl Generator<Value = (Restart, Shutdown)> {
+fn child_spec(name: String) -> impl Generator<Value = ChildSpec> {
     let restart =
         prop_oneof![4 => Just(Restart::Permanent), 2 => Just(Restart::Transient), 1 => Just(Restart::Temporary)];
     let shutdown = prop_oneof![
@@ -108,30 +139,35 @@ fn child() -> impl Generator<Value = (Restart, Shutdown)> {
         4 => (0..1_200_u64).prop_map(|ms| Shutdown::Timeout(Period::from_millis(ms))),
         1 => Just(Shutdown::Infinite),
     ];
-    (restart, shutdown)
+    (restart, shutdown, prop::bool::weighted(0.3)).prop_map(move |(restart, shutdown, significant)| ChildSpec {
+        name: ActorName::new(&name).expect("a legal name"),
+        restart,
+        shutdown,
+        significant,
+    })
 }
 
 /// Any supervisor of that strategy, with any children.
 pub(crate) fn spec(strategy: impl Generator<Value = Strategy>) -> impl Generator<Value = Spec> {
-    let children = prop::collection::vec(child(), 0..CHILDREN_MAX as usize);
+    let children = prop::collection::vec(child_spec("child".to_owned()), 0..CHILDREN_MAX as usize);
+    let auto_shutdown = prop_oneof![
+        3 => Just(AutoShutdown::Never),
+        1 => Just(AutoShutdown::AnySignificant),
+        1 => Just(AutoShutdown::AllSignificant),
+    ];
     let millis = |range: std::ops::Range<u64>| range.prop_map(Period::from_millis);
     let period = prop_oneof![millis(0..40_000), (0..20_u64).prop_map(Period::from_secs)];
     let intensity = (0..8_u32, period).prop_map(|(crashes, period)| Intensity { crashes, period });
     let backoff = (millis(0..300), millis(50..5_000), millis(500..30_000))
         .prop_map(|(first, cap, reset_after)| Backoff { first, cap, reset_after });
-    (strategy, intensity, backoff, children).prop_map(|(strategy, intensity, backoff, children)| Spec {
-        strategy,
-        intensity,
-        backoff,
-        children: (0..)
-            .zip(children)
-            .map(|(index, (restart, shutdown)): (u32, _)| ChildSpec {
-                name: ActorName::new(&format!("child-{index}")).expect("a legal name"),
-                restart,
-                shutdown,
-            })
-            .collect(),
-    })
+    (strategy, intensity, backoff, auto_shutdown, children).prop_map(
+        |(strategy, intensity, backoff, auto_shutdown, mut children)| {
+            for (index, child) in children.iter_mut().enumerate() {
+                child.name = ActorName::new(&format!("child-{index}")).expect("a legal name");
+            }
+            Spec { strategy, intensity, backoff, auto_shutdown, children }
+        },
+    )
 }
 
 pub(crate) fn any_strategy() -> impl Generator<Value = Strategy> {

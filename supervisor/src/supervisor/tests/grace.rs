@@ -3,7 +3,7 @@ use super::*;
 fn stopping(shutdown: Shutdown) -> (Bench, Vec<String>) {
     let mut bench = bench_with(Strategy::OneForOne, "p", shutdown);
     bench.start_all();
-    let actions = bench.step(Event::Stop);
+    let actions = bench.step(NODE_STOPS);
     (bench, actions)
 }
 
