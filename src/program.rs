@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use nunect_core::{Actor, Catalog};
+use nunect_core::{Actor, Catalog, PortName};
+use nunect_runtime::{Port, Ports};
 
 /// The nunect program, to which kinds of actor can be added.
 #[derive(Clone, Debug)]
 pub struct Program {
     catalog: Catalog,
+    ports: Ports,
 }
 
 impl Default for Program {
@@ -20,13 +22,25 @@ impl Program {
     /// The program with the actors that come with nunect.
     #[must_use]
     pub fn new() -> Self {
-        Self { catalog: nunect_actors::catalog() }
+        let ports = Ports::default();
+        Self { catalog: nunect_actors::catalog(), ports }
     }
 
     /// Adds a kind of actor: it can then be named in configurations and scenarios.
     #[must_use]
     pub fn with<A: Actor>(mut self) -> Self {
         self.catalog = self.catalog.with::<A>();
+        self
+    }
+
+    /// Adds the task behind a port of actors: it does the I/O that an actor must not do itself, for one
+    /// life of one actor, until [`Port::next`] says that this life is over.
+    #[must_use]
+    pub fn with_port<F>(mut self, name: PortName, task: impl Fn(Port) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.ports = self.ports.with(name, task);
         self
     }
 
@@ -37,9 +51,10 @@ impl Program {
     }
 
     /// Reads the command line, does what it says, and returns the exit code: 0 fine, 1 an expectation
-    /// was not met, 2 configuration or usage, 70 a node gave up.
+    /// was not met, 2 configuration or usage, 3 another node of this name runs, 70 a node gave up, 71 an
+    /// actor hung.
     #[must_use]
     pub fn main(self) -> ExitCode {
-        crate::cli::main(&self.catalog)
+        crate::cli::main(&self.catalog, &self.ports)
     }
 }

@@ -1,11 +1,19 @@
 //! Where the program speaks: lines for people with a status line below, or JSON, one object a line.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nunect_core::Wall;
 use serde::Serialize;
+
+mod outlet;
+
+use outlet::{Item, Outlet};
+
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The terminal, a pipe, or a file.
 #[derive(Clone)]
@@ -13,6 +21,7 @@ pub(super) struct Console {
     json: bool,
     colour: bool,
     status: ProgressBar,
+    outlet: Option<Arc<Outlet>>,
 }
 
 /// Colours of the terminal, by what they mean.
@@ -49,7 +58,30 @@ impl Console {
         if terminal && !json {
             status.set_draw_target(ProgressDrawTarget::stdout());
         }
-        Self { json, colour: terminal && !refused, status }
+        Self { json, colour: terminal && !refused, status, outlet: None }
+    }
+
+    /// Lets a thread of its own write from now on: nobody waits for whoever reads. Without a thread
+    /// for it everybody still does.
+    pub(super) fn detach(&mut self) {
+        let outlet = Arc::new(Outlet::default());
+        let (writer, direct) = (Arc::clone(&outlet), self.clone());
+        let write = move |item| match item {
+            Item::Line(text) => direct.line(&text),
+            Item::Complaint(text) => direct.complain(&text),
+            Item::Status(text) => direct.status(text),
+        };
+        let thread = std::thread::Builder::new().name("nunect-console".to_owned());
+        if thread.spawn(move || writer.run(write)).is_ok() {
+            self.outlet = Some(outlet);
+        }
+    }
+
+    /// Waits for what is to be written, for half a second at most.
+    pub(super) fn flush(&self) {
+        if let Some(outlet) = &self.outlet {
+            outlet.flush(LAST_WORDS);
+        }
     }
 
     pub(super) const fn is_json(&self) -> bool {
@@ -73,6 +105,9 @@ impl Console {
 
     /// One line above the status line.
     pub(super) fn line(&self, text: &str) {
+        if let Some(outlet) = &self.outlet {
+            return outlet.push(Item::Line(text.to_owned()));
+        }
         self.status.suspend(|| {
             // A reader that has gone away (`| head`) is no reason to complain.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -89,6 +124,10 @@ impl Console {
 
     /// What went wrong, on the standard error.
     pub(super) fn complain(&self, text: &str) {
+        if let Some(outlet) = &self.outlet {
+            outlet.push(Item::Complaint(text.to_owned()));
+            return outlet.flush(LAST_WORDS);
+        }
         self.status.suspend(|| {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         });
@@ -96,12 +135,16 @@ impl Console {
 
     /// The line below all others, on a terminal.
     pub(super) fn status(&self, text: String) {
+        if let Some(outlet) = &self.outlet {
+            return outlet.push(Item::Status(text));
+        }
         self.status.set_message(text);
         self.status.tick();
     }
 
     /// Takes the status line away.
     pub(super) fn finish(&self) {
+        self.flush();
         self.status.finish_and_clear();
     }
 }

@@ -4,34 +4,56 @@ use std::fmt::{Debug, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nunect_runtime::config;
-use nunect_runtime::telemetry;
+use nunect_runtime::telemetry::{self, Tap};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::field::{Field, Visit};
 use tracing::{Level, Subscriber};
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::console::{Console, Tone, rfc3339, time_of_day};
 use super::exit;
 
-/// Sends records from `least` on to the console; the variable `NUNECT_LOG` says otherwise for
-/// single targets: `nunect=debug,async_nats=info`.
-///
-/// # Errors
-/// The exit code, when the variable cannot be read.
-pub(super) fn start(console: &Console, least: config::Level) -> Result<(), u8> {
+/// Moves the least level that is written while the program runs.
+pub(super) struct Control {
+    filter: reload::Handle<Targets, Registry>,
+    wanted: Targets,
+}
+
+impl Control {
+    /// From now on this is the least level of the program's own records.
+    pub(super) fn set(&self, least: config::Level) {
+        // Without the subscriber there is nothing to write, either.
+        let _ = self.filter.reload(targets(least, &self.wanted));
+    }
+}
+
+/// What is written from `least` on: libraries only from WARN on, unless `wanted` says otherwise.
+fn targets(least: config::Level, wanted: &Targets) -> Targets {
     let least = match least {
         config::Level::Debug => Level::DEBUG,
         config::Level::Info => Level::INFO,
         config::Level::Warn => Level::WARN,
         config::Level::Error | config::Level::Fatal => Level::ERROR,
     };
-    let mut targets = Targets::new().with_default(Level::WARN).with_target("nunect", least);
+    let own = Targets::new().with_default(Level::WARN).with_target("nunect", least);
+    own.with_targets(wanted.iter())
+}
+
+/// Sends records from `least` on to the console and to `tap`; the variable `NUNECT_LOG` says
+/// otherwise for single targets: `nunect=debug,async_nats=info`.
+///
+/// # Errors
+/// The exit code, when the variable cannot be read.
+pub(super) fn start(console: &Console, least: config::Level, tap: Tap) -> Result<Control, u8> {
+    let mut overrides = Targets::new();
     if let Ok(wanted) = std::env::var("NUNECT_LOG") {
         match wanted.parse::<Targets>() {
-            Ok(wanted) => targets = targets.with_targets(wanted),
+            Ok(wanted) => overrides = wanted,
             Err(error) => {
                 console.complain(&format!(
                     "error: environment variable NUNECT_LOG: `{wanted}`: {error}\n\
@@ -41,10 +63,11 @@ pub(super) fn start(console: &Console, least: config::Level) -> Result<(), u8> {
             }
         }
     }
-    let layer = ConsoleLayer { console: console.clone() }.with_filter(targets);
+    let (filter, handle) = reload::Layer::new(targets(least, &overrides));
+    let layer = ConsoleLayer { console: console.clone() }.and_then(tap).with_filter(filter);
     // A second node in one process finds the first one's subscriber, and that is as good.
     let _ = tracing_subscriber::registry().with(layer).try_init();
-    Ok(())
+    Ok(Control { filter: handle, wanted: overrides })
 }
 
 struct ConsoleLayer {

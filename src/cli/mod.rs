@@ -1,16 +1,24 @@
 //! The command line: one subcommand a file.
 
+mod client;
+mod completions;
 mod config;
 mod console;
+mod greeting;
 mod logging;
+mod new;
+mod output;
 mod problem;
+mod reach;
 mod sim;
 mod up;
+mod wire;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use nunect_core::Catalog;
+use nunect_runtime::Ports;
 
 use console::Console;
 
@@ -45,19 +53,38 @@ enum Command {
     /// Run nodes in the simulator.
     #[command(subcommand)]
     Sim(sim::Command),
+    /// Print what arrives on subjects, until it is told to stop.
+    Sub(wire::Sub),
+    /// Publish a message.
+    Pub(wire::Pub),
+    /// Ask, and print the answer.
+    Req(wire::Req),
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Begin something of your own.
+    #[command(subcommand)]
+    New(new::Command),
+    /// Print what a shell needs to complete commands.
+    Completions(completions::Completions),
+    /// Print the manual, or write a page for each command.
+    Man(completions::Manual),
 }
 
 /// Does what the command line says.
-pub(crate) fn main(catalog: &Catalog) -> ExitCode {
+pub(crate) fn main(catalog: &Catalog, ports: &Ports) -> ExitCode {
     let arguments = Arguments::parse();
     let console = Console::new(arguments.json);
     let code = match arguments.command {
-        Command::Up(arguments) => up::run(&arguments, catalog, &console),
+        Command::Up(arguments) => up::run(&arguments, catalog, ports, console),
         Command::Sim(command) => sim::run(&command, catalog, &console),
+        Command::Sub(arguments) => wire::sub(&arguments, &console),
+        Command::Pub(arguments) => wire::publish(&arguments, &console),
+        Command::Req(arguments) => wire::request(&arguments, &console),
         Command::Config(command) => config::run(&command, catalog, &console),
+        Command::New(command) => new::run(&command, catalog, &console),
+        Command::Completions(arguments) => completions::complete(&arguments),
+        Command::Man(arguments) => completions::manual(&arguments, &console),
     };
     ExitCode::from(code)
 }

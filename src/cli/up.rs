@@ -1,20 +1,24 @@
 //! `nunect up`: one node, until it is told to stop.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use nunect_core::random::Entropy;
-use nunect_core::{Catalog, Event, Health, UnitId};
-use nunect_runtime::config::{ConnectionSection, Profile};
-use nunect_runtime::{Bus, Clock, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Record, Status, telemetry};
+use nunect_core::{Catalog, Health};
+use nunect_runtime::{Clock, End, Node, Ports, Status};
+use sd_notify::NotifyState;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::console::{Console, Tone, clock_face, count};
 use super::{exit, logging, problem};
+
+mod reload;
+mod respawn;
+mod service;
+mod start;
+
+use start::Started;
 
 /// How often the status line is drawn anew.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
@@ -22,7 +26,7 @@ const STATUS_EVERY: Duration = Duration::from_millis(500);
 const WORKERS: usize = 2;
 
 /// What `nunect up` is told.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE")]
@@ -30,9 +34,21 @@ pub(super) struct Arguments {
     /// A NATS server, in place of the bus within this process; several are tried in order.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     nats: Vec<String>,
+    /// Run a nats-server beside the node, too, and keep it up.
+    #[arg(long)]
+    with_nats: bool,
     /// The node's name on the bus; the host's name otherwise.
     #[arg(long, value_name = "ID")]
     unit: Option<String>,
+    /// Where the command line tools reach the node.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Start although another node of this name answers.
+    #[arg(long)]
+    force: bool,
+    /// Start the node's process again when it ends for a hang or too many crashes.
+    #[arg(long)]
+    respawn: bool,
 }
 
 impl Arguments {
@@ -45,23 +61,30 @@ impl Arguments {
         if let Some(unit) = &self.unit {
             flags.push(("--unit".to_owned(), json!({ "metadata": { "unit_id": unit } })));
         }
+        if let Some(socket) = &self.socket {
+            flags.push(("--socket".to_owned(), json!({ "control": { "socket": socket } })));
+        }
         flags
     }
 }
 
-/// The units that this node's monitor sees.
-type Seen = Arc<Mutex<BTreeMap<UnitId, Health>>>;
-
 /// Runs a node.
-pub(super) fn run(arguments: &Arguments, catalog: &Catalog, console: &Console) -> u8 {
+pub(super) fn run(arguments: &Arguments, catalog: &Catalog, ports: &Ports, mut console: Console) -> u8 {
+    if arguments.respawn {
+        return respawn::run(&console);
+    }
     let clock = Clock::new();
-    let profile = match problem::load(arguments.config.as_deref(), arguments.flags(), catalog, console) {
+    let profile = match problem::load(arguments.config.as_deref(), arguments.flags(), catalog, &console) {
         Ok(loaded) => loaded.profile,
         Err(code) => return code,
     };
-    if let Err(code) = logging::start(console, profile.logging.min_level) {
-        return code;
-    }
+    // Nobody who has something to say waits for whoever reads it.
+    console.detach();
+    let tap = nunect_runtime::telemetry::Tap::default();
+    let logs = match logging::start(&console, profile.logging.min_level, tap.clone()) {
+        Ok(logs) => logs,
+        Err(code) => return code,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -70,40 +93,82 @@ pub(super) fn run(arguments: &Arguments, catalog: &Catalog, console: &Console) -
             return exit::ESCALATED;
         }
     };
-    let code = runtime.block_on(live(profile, catalog, clock, console));
+    let start = start::Start { arguments, catalog, ports, console: &console, clock, tap };
+    let code = runtime.block_on(live(start, profile, &logs));
     // An actor that hangs must not keep the process.
     runtime.shutdown_background();
+    console.flush();
     code
 }
 
-async fn live(profile: Profile, catalog: &Catalog, clock: Clock, console: &Console) -> u8 {
+/// What a node is told from outside.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+async fn live(start: start::Start<'_>, profile: nunect_runtime::config::Profile, logs: &logging::Control) -> u8 {
+    let console = start.console;
     // Before anything starts: a node that is told to stop while it does so stops in order, too.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(interrupt), Ok(terminate), Ok(hangup)] = signals else {
         console.complain(
             "the system lets nobody wait for signals; the node cannot be stopped in order and does not start",
         );
         return exit::ESCALATED;
     };
-    let seen = Seen::default();
-    let node = match start(profile, catalog, clock, observer(&seen)).await {
-        Ok(node) => node,
-        Err(error) => {
+    let mut signals = Signals { interrupt, terminate, hangup };
+    let started = match start.node(&profile).await {
+        Ok(started) => started,
+        Err(failed) => {
             console.finish();
-            console.complain(&problem::chain(error.as_ref()));
-            return exit::CONFIGURATION;
+            console.complain(&failed.words);
+            return failed.code;
         }
     };
-    let mut redraw = tokio::time::interval(STATUS_EVERY);
-    let end = loop {
-        tokio::select! {
-            end = node.ended() => break end,
-            _ = interrupt.recv() => break stop(node, console, [&mut interrupt, &mut terminate]).await,
-            _ = terminate.recv() => break stop(node, console, [&mut interrupt, &mut terminate]).await,
-            _ = redraw.tick() => console.status(status_line(console, &node.status(), &seen)),
-        }
-    };
+    service::tell(&[NotifyState::Ready, NotifyState::Status(&format!("{} is up", profile.unit))]);
+    let end = serve(&start, profile, started, &mut signals, logs).await;
+    service::tell(&[NotifyState::Stopping]);
     console.finish();
+    exit_code(console, end)
+}
+
+/// Lets the node live, until it ends or is told to stop.
+async fn serve(
+    start: &start::Start<'_>,
+    mut profile: nunect_runtime::config::Profile,
+    started: Started,
+    signals: &mut Signals,
+    logs: &logging::Control,
+) -> End {
+    let console = start.console;
+    let node = &started.node;
+    let mut level = node.log_level();
+    let mut redraw = tokio::time::interval(STATUS_EVERY);
+    loop {
+        tokio::select! {
+            end = node.ended() => return end,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.terminate.recv() => break,
+            _ = signals.hangup.recv() => reload::reload(start, &mut profile, node),
+            Ok(()) = level.changed() => logs.set(*level.borrow_and_update()),
+            _ = redraw.tick() => console.status(status_line(console, &node.status(), node)),
+        }
+    }
+    service::tell(&[NotifyState::Stopping]);
+    tokio::select! {
+        end = started.stop() => end,
+        // Whoever asks twice does not want to wait.
+        _ = async { tokio::select! { _ = signals.interrupt.recv() => {}, _ = signals.terminate.recv() => {} } } => {
+            console.complain("stopped at once, without last words");
+            End::Stopped
+        }
+    }
+}
+
+/// Says why a node ended, unless it was asked to.
+fn exit_code(console: &Console, end: End) -> u8 {
     match end {
         End::Stopped => exit::FINE,
         End::Escalated { actor, crashes, period, reason } => {
@@ -130,81 +195,17 @@ async fn live(profile: Profile, catalog: &Catalog, clock: Clock, console: &Conso
     }
 }
 
-async fn start(
-    profile: Profile,
-    catalog: &Catalog,
-    clock: Clock,
-    observer: nunect_runtime::Observer,
-) -> Result<Node, Box<dyn std::error::Error>> {
-    let spec = NodeSpec::new(profile.unit, profile.metadata.role, profile.actors)?;
-    let bus = bus(&profile.connection, &spec, clock).await?;
-    Ok(Node::start(spec, catalog, bus, clock, observer).await?)
-}
-
-async fn bus(
-    connection: &ConnectionSection,
-    spec: &NodeSpec,
-    clock: Clock,
-) -> Result<Arc<dyn Bus>, Box<dyn std::error::Error>> {
-    if connection.urls.is_empty() {
-        return Ok(Arc::new(LocalBus::new().client()));
-    }
-    let options = NatsOptions {
-        urls: connection.urls.iter().map(|url| url.expose().to_owned()).collect(),
-        unit: spec.unit.clone(),
-        session: spec.session.clone(),
-        reconnect_wait: connection.reconnect_wait.0,
-        max_reconnects: connection.max_reconnects.map(|most| most as usize),
-        credentials: None,
-    };
-    let random = Entropy::stream(&spec.entropy, "reconnect", 0);
-    Ok(Arc::new(NatsBus::connect(options, clock, random).await?))
-}
-
-async fn stop(node: Node, console: &Console, signals: [&mut tokio::signal::unix::Signal; 2]) -> End {
-    console.finish();
-    let [interrupt, terminate] = signals;
-    tokio::select! {
-        end = node.stop() => end,
-        // Whoever asks twice does not want to wait.
-        _ = async { tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} } } => {
-            console.complain("stopped at once, without last words");
-            End::Stopped
-        }
-    }
-}
-
-fn observer(seen: &Seen) -> nunect_runtime::Observer {
-    let seen = Arc::clone(seen);
-    Box::new(move |record: &Record| {
-        let event = &record.event;
-        let mut units = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Event::UnitOnline { unit, .. } = event {
-            units.insert(unit.clone(), Health::Ok);
-        } else if let Event::UnitHealth { unit, to, .. } = event {
-            units.insert(unit.clone(), *to);
-        } else if let Event::UnitOffline { unit, .. } = event {
-            units.insert(unit.clone(), Health::Offline);
-        }
-        drop(units);
-        telemetry::trace(record);
-    })
-}
-
-fn status_line(console: &Console, status: &Status, seen: &Seen) -> String {
-    let units = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let offline = units.values().filter(|health| **health == Health::Offline).count();
-    let online = (units.len() - offline) as u64;
-    drop(units);
+fn status_line(console: &Console, status: &Status, node: &Node) -> String {
+    let directory = node.directory();
     let tone = match status.health {
         Health::Ok => Tone::Good,
         Health::Degraded => Tone::Warn,
         Health::Critical | Health::Offline => Tone::Bad,
     };
     let bus = if status.connected { status.bus.clone() } else { format!("{} (away)", status.bus) };
-    let units = match offline {
-        0 => count(online, "unit"),
-        offline => format!("{} ({offline} offline)", count(online, "unit")),
+    let units = match directory.count(Health::Offline) {
+        0 => count(directory.online(), "unit"),
+        offline => format!("{} ({offline} offline)", count(directory.online(), "unit")),
     };
     let parts = [
         bus,

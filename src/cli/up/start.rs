@@ -1,0 +1,118 @@
+//! From a profile to a node that runs, with what stands beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nunect_core::protocol::{echo, header};
+use nunect_core::random::Entropy;
+use nunect_core::{Catalog, SessionId, UnitId};
+use nunect_runtime::bus::ask::{Inbox, ask};
+use nunect_runtime::config::{ConnectionSection, Profile};
+use nunect_runtime::telemetry::{self, Tap};
+use nunect_runtime::{Bus, Clock, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports};
+
+use super::super::console::Console;
+use super::super::{exit, problem};
+use super::{Arguments, service};
+
+/// How long another node of this name may take to say that it is there.
+const TWIN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a node is started from.
+pub(super) struct Start<'a> {
+    pub(super) arguments: &'a Arguments,
+    pub(super) catalog: &'a Catalog,
+    pub(super) ports: &'a Ports,
+    pub(super) console: &'a Console,
+    pub(super) clock: Clock,
+    pub(super) tap: Tap,
+}
+
+/// A node that runs.
+pub(super) struct Started {
+    pub(super) node: Node,
+}
+
+/// Why a node did not start.
+pub(super) struct Failed {
+    pub(super) code: u8,
+    pub(super) words: String,
+}
+
+impl From<Box<dyn std::error::Error>> for Failed {
+    fn from(error: Box<dyn std::error::Error>) -> Self {
+        Self { code: exit::CONFIGURATION, words: problem::chain(error.as_ref()) }
+    }
+}
+
+impl Started {
+    /// Stops the node, and then what stands beside it.
+    pub(super) async fn stop(self) -> End {
+        self.node.stop().await
+    }
+}
+
+impl Start<'_> {
+    /// Starts the node.
+    pub(super) async fn node(&self, profile: &Profile) -> Result<Started, Failed> {
+        let spec = self.spec(profile)?;
+        let bus = self.bus(&profile.connection, &spec).await?;
+        if !self.arguments.force
+            && let Some(session) = twin(bus.as_ref(), &self.clock, &spec).await
+        {
+            bus.abandon();
+            return Err(Failed {
+                code: exit::DUPLICATE,
+                words: format!(
+                    "error: a unit `{}` is there already, in session {session}\n\
+                     Give this one another name (metadata.unit_id, --unit), stop the other, or start all the same with --force.",
+                    profile.unit
+                ),
+            });
+        }
+        let observer = Box::new(telemetry::trace);
+        let node = Node::start(spec, self.catalog, bus, self.clock, observer).await.map_err(Box::from)?;
+        Ok(Started { node })
+    }
+
+    fn spec(&self, profile: &Profile) -> Result<NodeSpec, Box<dyn std::error::Error>> {
+        let spec = NodeSpec::new(profile.unit.clone(), profile.metadata.role, profile.actors.clone())?;
+        Ok(NodeSpec {
+            capabilities: profile.capabilities.clone(),
+            chaos: profile.chaos.enabled,
+            log_level: profile.logging.min_level,
+            include_fields: profile.logging.include_fields.clone(),
+            ports: self.ports.clone(),
+            tap: Some(self.tap.clone()),
+            pulse: service::pulse(),
+            ..spec
+        })
+    }
+
+    async fn bus(&self, connection: &ConnectionSection, spec: &NodeSpec) -> Result<Arc<dyn Bus>, Box<dyn std::error::Error>> {
+        if connection.urls.is_empty() {
+            return Ok(Arc::new(LocalBus::new().client()));
+        }
+        let options = NatsOptions {
+            urls: connection.urls.iter().map(|url| url.expose().to_owned()).collect(),
+            credentials: connection.credentials.clone(),
+            unit: spec.unit.clone(),
+            session: spec.session.clone(),
+            reconnect_wait: connection.reconnect_wait.0,
+            max_reconnects: connection.max_reconnects.map(|most| most as usize),
+        };
+        let random = Entropy::stream(&spec.entropy, "reconnect", 0);
+        Ok(Arc::new(NatsBus::connect(options, self.clock, random).await?))
+    }
+}
+
+/// The session of another unit of this name, if one answers. Who does not answer in time, or whose
+/// server is away, is found later, by its heartbeats.
+async fn twin(bus: &dyn Bus, clock: &Clock, spec: &NodeSpec) -> Option<SessionId> {
+    let inbox = Inbox::new(spec.unit.clone(), spec.session.clone());
+    let question = nunect_core::Message::new(echo::subject(&spec.unit));
+    let answer = ask(bus, &inbox, clock, question, TWIN_PATIENCE).await.ok()?;
+    let unit: Option<UnitId> = header::UNIT_ID.read(&answer.headers).ok()?;
+    let session = header::SESSION_ID.read(&answer.headers).ok()??;
+    (unit? == spec.unit && session != spec.session).then_some(session)
+}
