@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use nunect::Program;
 use nunect::actors::default_actors;
-use nunect::runtime::config::{self, HealthSection, Problem, Sources};
+use nunect::runtime::config::{self, Basis, Problem, Sources};
 use serde_json::Value;
 
 fn configs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")
 }
 
-fn defaults(_: &HealthSection) -> Value {
+fn defaults(_: &Basis) -> Value {
     default_actors()
 }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use nunect_core::{Catalog, UnitId};
 use serde_json::{Map, Value};
 
+mod capabilities;
+mod changes;
 mod check;
 mod environment;
 mod file;
@@ -19,13 +21,21 @@ mod profile;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod time;
+mod values;
 mod yaml;
 
+pub use changes::Changes;
 pub use environment::environment;
 pub use file::read_file;
 pub use problem::{Origin, Place, Problem, SourceFile};
-pub use profile::{BusUrl, ConnectionSection, HealthSection, Level, LoggingSection, MetadataSection, Profile};
+pub use profile::{
+    ChaosSection, ConnectionSection, ControlSection, HealthSection, Level, LogFileSection, LoggingSection,
+    MetadataSection, MetricsSection, Profile, ProvisioningSection, ServerSection,
+};
 pub use shape::schema;
+pub use time::{Daemon, TimeMode, TimeSection};
+pub use values::{BusUrl, HostPort, Secret, Size};
 
 use check::Check;
 use layers::{Layer, Merged};
@@ -33,18 +43,42 @@ use shape::Shapes;
 use yaml::{Content, Node, Part};
 
 /// The sections of a profile.
-const SECTIONS: [&str; 5] = ["metadata", "connection", "health", "logging", "actors"];
+const SECTIONS: &[&str] = &[
+    "metadata",
+    "connection",
+    "provisioning",
+    "health",
+    "capabilities",
+    "logging",
+    "actors",
+    "time",
+    "chaos",
+    "control",
+    "metrics",
+];
 
-/// Sections that profiles have and this version does not read. It says so.
-const UNUSED_SECTIONS: &[&str] = &["provisioning", "capabilities"];
+/// Of these, the sections that nothing in this version uses yet. It says so.
+const IDLE_SECTIONS: &[&str] = &["provisioning", "time"];
+
+/// Sections that profiles have and this version does not even read. It says so, too.
+const UNUSED_SECTIONS: &[&str] = &["qos"];
 
 /// The actors that a program starts by itself: `name: { kind: …, and options }`, in the order of
 /// start.
 ///
-/// They are asked for with the health section that applies, because some of their options follow
-/// from it; an option that the user gives to an actor wins over that. Where the user gives a name
+/// They are asked for with the sections that apply, because some of their options follow from
+/// these; an option that the user gives to an actor wins over that. Where the user gives a name
 /// another kind, nothing of the default is left.
-pub type ActorDefaults<'a> = &'a dyn Fn(&HealthSection) -> Value;
+pub type ActorDefaults<'a> = &'a dyn Fn(&Basis) -> Value;
+
+/// The sections from which options of actors follow.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Basis {
+    /// What the node tells about itself.
+    pub health: HealthSection,
+    /// What it writes down.
+    pub logging: LoggingSection,
+}
 
 /// Everything that [`load`] reads, the later over the earlier.
 pub struct Sources<'a> {
@@ -89,17 +123,57 @@ impl Loaded {
             (false, _) => (Origin::Default, None),
         }
     }
+
+    /// What is wrong with the value of a dotted key when that shows only as it is used: a file that
+    /// is not there, a port that is taken.
+    #[must_use]
+    pub fn problem(&self, key: &str, reason: impl Into<String>, help: impl Into<String>) -> Problem {
+        let (origin, place) = self.origin(key);
+        let text = place.as_ref().and(self.merged.text()).cloned();
+        Problem { origin, key: key.to_owned(), reason: reason.into(), help: help.into(), place, text }
+    }
+
+    /// The values that were given by anything, without the defaults of what nothing was said about.
+    /// They hold the values of variables, and so perhaps secrets.
+    #[must_use]
+    pub fn values(&self) -> Value {
+        self.merged.values()
+    }
+
+    /// The value of a dotted key as it is written in the file, if it counts and came from there.
+    #[must_use]
+    pub fn written(&self, key: &str) -> Option<&str> {
+        let (origin, place) = self.origin(key);
+        let Origin::File(_) = origin else { return None };
+        self.merged.text()?.text.get(place?.span)
+    }
 }
 
 /// Reads a profile. `host_name` names the unit when nothing else does.
 ///
 /// # Errors
 /// Everything that is wrong, in the order of the file's lines; mistakes in the syntax of the file
-/// hide all others.
+/// hide all others. The text of the file that they carry shows no password and no token.
 pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<Loaded, Vec<Problem>> {
+    let shown = sources.file.as_ref().map(|file| Arc::new(file.masked()));
+    merge(sources, shown.clone(), catalog, host_name).map_err(|mut problems| {
+        for (text, shown) in problems.iter_mut().filter_map(|problem| problem.text.as_mut()).zip(shown.iter().cycle()) {
+            text.clone_from(shown);
+        }
+        problems
+    })
+}
+
+/// As [`load`], but that the text of problems may be that of the file itself.
+fn merge(
+    sources: Sources<'_>,
+    shown: Option<Arc<SourceFile>>,
+    catalog: &Catalog,
+    host_name: &str,
+) -> Result<Loaded, Vec<Problem>> {
     let shapes = Shapes::new(catalog, sources.defaults);
     let mut problems = Vec::new();
-    let presumed = (sources.defaults)(&HealthSection::default());
+    let presumed = (sources.defaults)(&Basis::default());
     let mut kinds = Kinds::default();
     for kind in catalog.kinds() {
         kinds.0.insert(kind.to_owned(), kind.to_owned());
@@ -120,7 +194,7 @@ pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<
         let tree = reader.sections(&root);
         problems.append(&mut reader.problems);
         given.push(Layer { origin: Origin::File(text.path.clone()), tree });
-        file = Some((text, root));
+        file = shown.map(|shown| (shown, root));
     }
     given.extend(environment::layers(&sources.environment, &shapes, &kinds, &mut problems));
     given.extend(sources.flags.into_iter().map(|(name, tree)| Layer { origin: Origin::Flag(name), tree }));
@@ -134,9 +208,15 @@ pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<
     check.sections();
     let metadata: MetadataSection = check.section("metadata");
     let connection = check.section("connection");
+    let provisioning = check.section("provisioning");
     let health = check.section("health");
+    let capabilities = check.capabilities();
     let logging = check.section("logging");
     let actors = check.actors(&order);
+    let time = check.section("time");
+    let chaos = check.section("chaos");
+    let control = check.section("control");
+    let metrics = check.optional("metrics");
     let Check { problems: mut found, warnings, .. } = check;
     // That a whole is not complete is no news where the value of a part of it could not be told.
     found.retain(|problem| !problems.iter().any(|part| part.key.starts_with(&format!("{}.", problem.key))));
@@ -144,7 +224,20 @@ pub fn load(sources: Sources<'_>, catalog: &Catalog, host_name: &str) -> Result<
     let unit = metadata.unit_id.clone().or_else(|| unit_of_host(host_name, &mut problems));
     match unit {
         Some(unit) if problems.is_empty() => {
-            let profile = Profile { unit, metadata, connection, health, logging, actors };
+            let profile = Profile {
+                unit,
+                metadata,
+                connection,
+                health,
+                logging,
+                actors,
+                capabilities,
+                chaos,
+                control,
+                metrics,
+                time,
+                provisioning,
+            };
             Ok(Loaded { profile, warnings, merged })
         }
         Some(_) | None => {
@@ -174,13 +267,16 @@ fn unit_of_host(host_name: &str, problems: &mut Vec<Problem>) -> Option<UnitId> 
         .ok()
 }
 
-/// The program's actors for the health section that applies, but for those that the user makes
-/// into something else.
+/// The program's actors for the sections that apply, but for those that the user makes into
+/// something else.
 fn default_layer(defaults: ActorDefaults<'_>, given: &[Layer]) -> Layer {
     let values = Merged::of(given).values();
     // What is wrong with it is reported later.
-    let health = values.get("health").and_then(|health| check::read(health).ok()).unwrap_or_default();
-    let mut actors = defaults(&health);
+    let basis = Basis {
+        health: values.get("health").and_then(|health| check::read(health).ok()).unwrap_or_default(),
+        logging: values.get("logging").and_then(|logging| check::read(logging).ok()).unwrap_or_default(),
+    };
+    let mut actors = defaults(&basis);
     if let Some(actors) = actors.as_object_mut() {
         actors.retain(|name, options| {
             let own = options.get("kind").and_then(Value::as_str).unwrap_or(name);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use nunect_core::Catalog;
-use nunect_runtime::config::{self, HealthSection, Loaded, Problem, Sources};
+use nunect_runtime::config::{self, Basis, Loaded, Problem, Sources};
 use serde_json::{Value, json};
 
 use super::console::Console;
@@ -59,8 +59,9 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The actors of a node whose configuration names none, with what the health section says to them.
-pub(super) fn default_actors(health: &HealthSection) -> Value {
+/// The actors of a node whose configuration names none, with what its sections say to them.
+pub(super) fn default_actors(basis: &Basis) -> Value {
+    let health = &basis.health;
     let mut actors = nunect_actors::default_actors();
     actors[<nunect_actors::Heartbeater as nunect_core::Actor>::KIND] =
         json!({ "interval": health.heartbeat_interval, "report_metrics": health.report_metrics });

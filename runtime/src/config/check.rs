@@ -1,15 +1,17 @@
 //! From merged values to a profile, with everything that is wrong with them.
 
 use garde::Validate;
+use nunect_core::capability::Capability;
 use nunect_core::{ActorName, ActorSpec, Catalog, ConfigError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::capabilities::{CAPABILITIES_MAX, Entry};
 use super::layers::Merged;
 use super::problem::Problem;
 use super::shape::{Shapes, nearest};
 use super::yaml::Part;
-use super::{SECTIONS, UNUSED_SECTIONS, dotted};
+use super::{IDLE_SECTIONS, SECTIONS, UNUSED_SECTIONS, dotted};
 
 /// What reads merged values, and what it found wrong.
 pub(super) struct Check<'a> {
@@ -25,14 +27,19 @@ impl Check<'_> {
     /// Looks for sections that do not exist, or not yet.
     pub(super) fn sections(&mut self) {
         for name in self.values.as_object().into_iter().flat_map(Map::keys) {
-            if UNUSED_SECTIONS.contains(&name.as_str()) {
-                let reason = "not used by this version".to_owned();
-                let help = "the node starts without it; nothing in it was read".to_owned();
-                let warning = self.problem(&[name], Part::Key, reason, help);
-                self.warnings.push(warning);
-            } else if !SECTIONS.contains(&name.as_str()) {
-                self.unknown(&[name], &SECTIONS);
-            }
+            let known = SECTIONS.contains(&name.as_str());
+            let done = match (UNUSED_SECTIONS.contains(&name.as_str()), IDLE_SECTIONS.contains(&name.as_str())) {
+                (true, _) => "nothing in it was read",
+                (false, true) => "what is in it was only checked",
+                (false, false) if known => continue,
+                (false, false) => {
+                    self.unknown(&[name], SECTIONS);
+                    continue;
+                }
+            };
+            let help = format!("the node starts without it; {done}");
+            let warning = self.problem(&[name], Part::Key, "not used by this version".to_owned(), help);
+            self.warnings.push(warning);
         }
     }
 
@@ -41,13 +48,58 @@ impl Check<'_> {
     where
         T: DeserializeOwned + Default + Validate<Context = ()>,
     {
-        let Some(value) = self.values.get(name) else { return T::default() };
-        let Some(keys) = self.keys(&[name], value) else { return T::default() };
+        self.optional(name).unwrap_or_default()
+    }
+
+    /// Reads a section without which something is not there at all.
+    pub(super) fn optional<T>(&mut self, name: &str) -> Option<T>
+    where
+        T: DeserializeOwned + Validate<Context = ()>,
+    {
+        let keys = self.keys(&[name], self.values.get(name)?)?;
         let (section, errors) = salvage(keys, read::<T>);
         for error in errors {
             self.error(&[name], None, &error);
         }
-        section.unwrap_or_default()
+        section
+    }
+
+    /// Reads the capabilities; none are given when there is no such section.
+    pub(super) fn capabilities(&mut self) -> Option<Vec<Capability>> {
+        const SECTION: &str = "capabilities";
+        const EXAMPLE: &str = "write `capabilities: [{ subject: com.bridge.>, allow: [pub, sub] }]`";
+        let value = self.values.get(SECTION)?;
+        let reason = match value.as_array() {
+            None => format!("holds {} where a list belongs", what(value)),
+            Some(lines) if lines.len() > CAPABILITIES_MAX => {
+                format!("holds {} lines; at most {CAPABILITIES_MAX} are read", lines.len())
+            }
+            Some(lines) => return Some(self.lines(SECTION, lines)),
+        };
+        let problem = self.problem(&[SECTION], Part::Value, reason, EXAMPLE.to_owned());
+        self.problems.push(problem);
+        None
+    }
+
+    fn lines(&mut self, section: &str, lines: &[Value]) -> Vec<Capability> {
+        let mut capabilities = Vec::with_capacity(lines.len());
+        for (at, line) in lines.iter().enumerate() {
+            let at = at.to_string();
+            let Some(keys) = self.keys(&[section, &at], line) else { continue };
+            let (entry, errors) = salvage(keys, read::<Entry>);
+            for error in errors {
+                self.error(&[section, &at], None, &error);
+            }
+            let Some((capability, other)) = entry.map(Entry::read) else { continue };
+            if let Some((written, pattern)) = other {
+                let reason = format!("`{written}` is read as `{pattern}`: NATS takes `>` only at the end");
+                let path = [section, &at, "subject"];
+                let warning = self.problem(&path, Part::Value, reason, format!("write {pattern}"));
+                self.warnings.push(warning);
+            }
+            capabilities.push(capability);
+        }
+        capabilities
     }
 
     /// Reads the actors, in this order.
@@ -104,20 +156,14 @@ impl Check<'_> {
         if let Value::Object(keys) = value {
             return Some(keys);
         }
-        let found = match value {
-            Value::Null => "nothing",
-            Value::Bool(_) => "a truth value",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a text",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "keys",
-        };
+        let found = what(value);
         let last = path.last().copied().unwrap_or_default();
         let example = match path {
             ["actors"] => {
                 format!("`actors: {{ {}: {{ enabled: true }} }}`", self.catalog.kinds().next().unwrap_or("name"))
             }
             ["actors", ..] => format!("`{last}: {{ enabled: true }}`"),
+            ["capabilities", ..] => "`{ subject: com.bridge.>, allow: [pub, sub] }`".to_owned(),
             _ => format!("`{last}: {{ key: value }}`"),
         };
         let problem =
@@ -189,6 +235,18 @@ impl Check<'_> {
         let (origin, place) = self.merged.find(path, part);
         let text = place.as_ref().and(self.merged.text()).cloned();
         Problem { origin, key: dotted(path), reason, help, place, text }
+    }
+}
+
+/// A value in the words of a person.
+fn what(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "keys",
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::layers::{Layer, nest};
 use super::problem::{Origin, Problem};
 use super::shape::{Shapes, nearest};
-use super::{Kinds, SECTIONS, UNUSED_SECTIONS};
+use super::{Kinds, SECTIONS, UNUSED_SECTIONS, time};
 
 const PREFIX: &str = "NUNECT_";
 const BETWEEN_LEVELS: &str = "__";
@@ -35,13 +35,13 @@ pub(super) fn layers(
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .filter(|(name, value)| {
-            let nats = *name == NATS_URL && !value.trim().is_empty();
-            nats || (name.starts_with(PREFIX) && !OTHERS.contains(name))
+            let ours = name.starts_with(PREFIX) && !OTHERS.contains(name);
+            ours || (shared(name).is_some() && !value.trim().is_empty())
         })
         .collect();
-    // By name, so that the outcome never depends on the order; NATS_URL comes before NUNECT_…,
-    // which is the more special and wins.
-    ours.sort_unstable();
+    // By name, so that the outcome never depends on the order; what others read as well comes
+    // before NUNECT_…, which is the more special and wins.
+    ours.sort_unstable_by_key(|(name, value)| (name.starts_with(PREFIX), *name, *value));
     let said = Said { variables: &ours, shapes, kinds };
     let mut layers = Vec::new();
     for (name, value) in &ours {
@@ -67,6 +67,15 @@ pub(super) fn layers(
     layers
 }
 
+/// The key of a variable that not only this program reads.
+fn shared(variable: &str) -> Option<[&'static str; 2]> {
+    if variable == NATS_URL {
+        return Some(["connection", "urls"]);
+    }
+    let of_time = time::VARIABLES.iter().find(|(name, _)| *name == variable);
+    of_time.map(|(_, key)| ["time", key])
+}
+
 struct Said<'a> {
     variables: &'a [(&'a str, &'a str)],
     shapes: &'a Shapes<'a>,
@@ -76,8 +85,8 @@ struct Said<'a> {
 impl Said<'_> {
     /// The key that a variable names, or what is wrong with it and what to do.
     fn path(&self, variable: &str) -> Result<Vec<String>, (String, String)> {
-        if variable == NATS_URL {
-            return Ok(vec!["connection".to_owned(), "urls".to_owned()]);
+        if let Some(path) = shared(variable) {
+            return Ok(path.map(str::to_owned).to_vec());
         }
         let steps: Vec<&str> = variable.strip_prefix(PREFIX).unwrap_or_default().split(BETWEEN_LEVELS).collect();
         let [section, rest @ ..] = steps.as_slice() else { return Err(self.unknown(variable)) };
@@ -93,10 +102,14 @@ impl Said<'_> {
                 "names no option of an actor".to_owned(),
                 format!("name one, such as {PREFIX}ACTORS__{}__ENABLED", rest.first().unwrap_or(&"NAME")),
             )),
-            [] => Err((
-                "names a whole section".to_owned(),
-                format!("name one of its keys: {}", self.of_section(&section).collect::<Vec<_>>().join(", ")),
-            )),
+            [] => {
+                let keys: Vec<String> = self.of_section(&section).collect();
+                let help = match keys.as_slice() {
+                    [] => "it holds a list: write that in the file".to_owned(),
+                    keys => format!("name one of its keys: {}", keys.join(", ")),
+                };
+                Err(("names a whole section".to_owned(), help))
+            }
             [name, options @ ..] if section == "actors" => {
                 let known = self.kinds.names().find(|known| spelled(known) == **name);
                 let name = known.map_or_else(|| name.to_ascii_lowercase(), str::to_owned);
@@ -110,12 +123,11 @@ impl Said<'_> {
                 }
                 Ok(path)
             }
-            [key] => {
-                let key = key.to_ascii_lowercase();
-                let keys = self.shapes.at(&[&section], None).map(|shape| shape.keys()).unwrap_or_default();
-                if keys.contains(&key.as_str()) { Ok(vec![section, key]) } else { Err(self.unknown(variable)) }
+            [_, ..] => {
+                let steps = variable.to_ascii_uppercase();
+                let known = self.leaves(&section).into_iter().find(|path| named(path) == steps);
+                known.ok_or_else(|| self.unknown(variable))
             }
-            [_, _, ..] => Err(self.unknown(variable)),
         }
     }
 
@@ -127,13 +139,15 @@ impl Said<'_> {
     }
 
     fn unknown(&self, variable: &str) -> (String, String) {
-        let known: Vec<String> = SECTIONS.iter().flat_map(|section| self.of_section(section)).collect();
-        let rests = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+        let known: Vec<(&str, Vec<String>)> =
+            SECTIONS.iter().map(|section| (*section, self.of_section(section).collect())).collect();
+        let rests = known.iter().flat_map(|(_, keys)| keys).filter_map(|known| known.strip_prefix(PREFIX));
         let near = nearest(variable.strip_prefix(PREFIX).unwrap_or(variable), rests);
         let help = match near {
             Some(near) => format!("did you mean {PREFIX}{near}? Two underscores stand between levels"),
             None => {
-                let sections = SECTIONS.iter().map(|section| format!("{PREFIX}{}{BETWEEN_LEVELS}…", spelled(section)));
+                let with_keys = known.iter().filter(|(section, keys)| *section == "actors" || !keys.is_empty());
+                let sections = with_keys.map(|(section, _)| format!("{PREFIX}{}{BETWEEN_LEVELS}…", spelled(section)));
                 format!("known: {}", sections.collect::<Vec<_>>().join(", "))
             }
         };
@@ -142,11 +156,35 @@ impl Said<'_> {
 
     /// The variables of a section; those of actors depend on the actors.
     fn of_section(&self, section: &str) -> impl Iterator<Item = String> {
-        let keys = if section == "actors" { None } else { self.shapes.at(&[section], None) };
-        let keys = keys.map(|shape| shape.keys()).unwrap_or_default();
-        let section = spelled(section);
-        keys.into_iter().map(move |key| format!("{PREFIX}{section}{BETWEEN_LEVELS}{}", spelled(key)))
+        self.leaves(section).into_iter().map(|path| named(&path))
     }
+
+    /// The keys of a section that hold values and no further keys, each with those that lead to it.
+    fn leaves(&self, section: &str) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        let mut open = if section == "actors" { Vec::new() } else { vec![vec![section.to_owned()]] };
+        while let Some(path) = open.pop() {
+            let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+            let keys = self.shapes.at(&steps, None).map(|shape| shape.keys()).unwrap_or_default();
+            if keys.is_empty() && path.len() > 1 {
+                found.push(path);
+                continue;
+            }
+            // The last one in is the next one out: the order is that of the schema.
+            open.extend(keys.into_iter().rev().map(|key| {
+                let mut path = path.clone();
+                path.push(key.to_owned());
+                path
+            }));
+        }
+        found
+    }
+}
+
+/// The variable of a key.
+fn named(path: &[String]) -> String {
+    let steps: Vec<String> = path.iter().map(|step| spelled(step)).collect();
+    format!("{PREFIX}{}", steps.join(BETWEEN_LEVELS))
 }
 
 /// The key that a variable seems to mean.

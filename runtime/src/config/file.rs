@@ -15,6 +15,17 @@ use super::yaml::{Content, Node};
 /// No profile of a person is larger; what is, is some other file.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
+/// Keys that hold paths: a relative one starts at the folder of the file that says it.
+const PATHS: [&str; 5] = [
+    "/connection/credentials",
+    "/connection/server/config",
+    "/logging/file/folder",
+    "/control/socket",
+    "/time/ptp_socket",
+];
+/// As [`PATHS`], but that a name without a `/` is one of a program in PATH.
+const PROGRAMS: [&str; 1] = ["/connection/server/binary"];
+
 /// Reads a configuration file from the disk.
 ///
 /// # Errors
@@ -84,7 +95,22 @@ impl Reader<'_> {
                 *options = Value::Object(Map::new());
             }
         }
-        Value::Object(sections)
+        let mut sections = Value::Object(sections);
+        for pointer in PATHS.iter().chain(&PROGRAMS) {
+            if let Some(Value::String(path)) = sections.pointer_mut(pointer) {
+                let named = PROGRAMS.contains(pointer) && !path.contains('/');
+                if let Some(whole) = self.in_folder(path).filter(|_| !named) {
+                    *path = whole;
+                }
+            }
+        }
+        sections
+    }
+
+    /// A path from the folder of the file; none where that says nothing new.
+    fn in_folder(&self, path: &str) -> Option<String> {
+        let folder = self.file.path.parent().filter(|folder| !folder.as_os_str().is_empty())?;
+        folder.join(path).to_str().filter(|_| !path.is_empty()).map(str::to_owned)
     }
 
     /// The value of a node; none when a variable of it is not set, which is then reported.

@@ -17,6 +17,49 @@ pub struct SourceFile {
     pub text: String,
 }
 
+impl SourceFile {
+    /// The same with `*` in place of passwords and tokens, every other byte where it is: what is
+    /// shown of a mistake must not show these.
+    pub(super) fn masked(&self) -> Self {
+        let mut bytes = self.text.clone().into_bytes();
+        for secret in secrets(&self.text) {
+            if let Some(bytes) = bytes.get_mut(secret) {
+                bytes.fill(b'*');
+            }
+        }
+        Self { path: self.path.clone(), text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+}
+
+/// Where a text that may be no YAML at all seems to hold secrets: before the `@` of an address, and
+/// after the key of a token. What the environment is to say is none.
+fn secrets(text: &str) -> Vec<Range<usize>> {
+    const TOKEN: &str = "bootstrap_token";
+    let up_to = |start: usize, ends: &dyn Fn(char) -> bool| {
+        let rest = text.get(start..).unwrap_or_default();
+        start..start + rest.find(ends).unwrap_or(rest.len())
+    };
+    let mut found = Vec::new();
+    for (at, between) in text.match_indices("://") {
+        let address = up_to(at + between.len(), &|c| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ']' | '}'));
+        let user = text.get(address.clone()).and_then(|address| address.rfind('@'));
+        found.extend(user.map(|length| address.start..address.start + length));
+    }
+    for (at, key) in text.match_indices(TOKEN) {
+        let mut start = at + key.len();
+        let skips = |c: char| matches!(c, '"' | '\'' | ':' | ' ' | '\t');
+        start = up_to(start, &|c| !skips(c)).end;
+        let quote = text.get(..start).and_then(|before| before.chars().next_back());
+        let value = match quote {
+            Some(quote @ ('"' | '\'')) => up_to(start, &|c| c == quote || c == '\n'),
+            Some(_) | None => up_to(start, &|c| matches!(c, ',' | '}' | '#' | '\n')),
+        };
+        found.push(value);
+    }
+    found.retain(|range| !text.get(range.clone()).unwrap_or_default().contains("${"));
+    found
+}
+
 /// A place in a [`SourceFile`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {

@@ -1,17 +1,21 @@
 //! What a node is told: the sections of its profile.
 
-use std::fmt;
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use garde::Validate;
+use nunect_core::capability::Capability;
 use nunect_core::config::period_within;
 pub use nunect_core::protocol::log::Level;
-use nunect_core::subject::check_token;
-use nunect_core::{ActorSpec, ConfigError, Period, Role, UnitId};
+use nunect_core::{ActorSpec, Period, Role, UnitId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url::Url;
+use serde::{Deserialize, Serialize};
+
+use super::time::TimeSection;
+use super::values::{BusUrl, HostPort, Secret, Size, path, printable, size_within, socket_path, token};
+
+/// The port of the OpenTelemetry exporter for Prometheus.
+const METRICS_PORT: u16 = 9464;
 
 /// Everything a node is told, with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,18 @@ pub struct Profile {
     pub logging: LoggingSection,
     /// What runs on it, in the order of start: the program's own first, then the file's.
     pub actors: Vec<ActorSpec>,
+    /// What it may publish and subscribe to. `None`: everything.
+    pub capabilities: Option<Vec<Capability>>,
+    /// Whether operators may break its actors.
+    pub chaos: ChaosSection,
+    /// Where command-line clients reach it.
+    pub control: ControlSection,
+    /// Where its figures are read. `None`: nowhere.
+    pub metrics: Option<MetricsSection>,
+    /// What tells it the time; not used yet.
+    pub time: TimeSection,
+    /// Where it gets its profile from; not used yet.
+    pub provisioning: ProvisioningSection,
 }
 
 /// Who the node is.
@@ -63,12 +79,42 @@ pub struct ConnectionSection {
     /// How many attempts to reconnect before the node gives up. Absent: it never does.
     #[garde(skip)]
     pub max_reconnects: Option<u32>,
+    /// The file with the node's credentials (`.creds`: a JWT and an NKey seed). In a configuration
+    /// file, a relative path starts at its folder.
+    #[garde(inner(custom(path)))]
+    #[schemars(extend("format" = "path"))]
+    pub credentials: Option<PathBuf>,
+    /// The nats-server that `nunect up --with-nats` runs beside the node.
+    #[garde(dive)]
+    pub server: Option<ServerSection>,
 }
 
 impl Default for ConnectionSection {
     fn default() -> Self {
-        Self { urls: Vec::new(), reconnect_wait: Period::from_secs(1), max_reconnects: None }
+        Self {
+            urls: Vec::new(),
+            reconnect_wait: Period::from_secs(1),
+            max_reconnects: None,
+            credentials: None,
+            server: None,
+        }
     }
+}
+
+/// The nats-server that `nunect up --with-nats` runs beside the node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    /// The program: a path, or a name that is looked for in PATH. Absent: NUNECT_NATS_SERVER, else
+    /// `nats-server`.
+    #[garde(inner(custom(path)))]
+    #[schemars(extend("format" = "path"))]
+    pub binary: Option<PathBuf>,
+    /// The server's own configuration file, such as configs/nats/dev.conf. Absent: the server's
+    /// defaults on the address of `connection.urls`.
+    #[garde(inner(custom(path)))]
+    #[schemars(extend("format" = "path"))]
+    pub config: Option<PathBuf>,
 }
 
 /// What the node tells about itself.
@@ -99,94 +145,98 @@ pub struct LoggingSection {
     /// The message headers that are written beside the text.
     #[garde(length(max = 64), inner(length(chars, min = 1, max = 64), custom(printable)))]
     pub include_fields: Vec<String>,
+    /// The least level that is published on `ops.log.…`, of what is written. Absent: INFO.
+    #[garde(skip)]
+    pub publish_level: Option<Level>,
+    /// The files that it is written to as well. Absent: none.
+    #[garde(dive)]
+    pub file: Option<LogFileSection>,
 }
 
-/// The address of a NATS server: `nats://` or `tls://`, and perhaps user and password. What is
-/// shown of it never includes these.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct BusUrl(Url);
+/// The files that a node writes to: one JSON object a line, a file a day and size, and the link
+/// `current`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LogFileSection {
+    /// The folder that they are in. In a configuration file, a relative path starts at its folder.
+    #[garde(custom(path))]
+    #[schemars(extend("format" = "path"))]
+    pub folder: PathBuf,
+    /// How large one may grow, 64KiB to 1GiB.
+    #[serde(default = "LogFileSection::max_size")]
+    #[garde(custom(size_within(Size(64 << 10), Size(1 << 30))))]
+    pub max_size: Size,
+    /// How many there may be, 1 to 10000; the oldest go first.
+    #[serde(default = "LogFileSection::max_files")]
+    #[garde(range(min = 1, max = 10_000))]
+    pub max_files: u32,
+}
 
-impl BusUrl {
-    /// The whole address, for the client that connects; not for eyes.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.as_str()
+impl LogFileSection {
+    const fn max_size() -> Size {
+        Size(16 << 20)
     }
-}
 
-impl FromStr for BusUrl {
-    type Err = ConfigError;
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        // The text may hold a password: no reason repeats it.
-        let wrong = |reason: String| ConfigError::new("", reason);
-        let Some((scheme, _)) = text.split_once("://") else {
-            return Err(wrong("the URL has no scheme; write nats://host:4222".to_owned()));
-        };
-        if scheme != "nats" && scheme != "tls" {
-            return Err(wrong(format!("`{scheme}://` is no scheme of NATS; write nats:// or tls://")));
-        }
-        let url = Url::parse(text).map_err(|error| wrong(format!("no URL of a server: {error}")))?;
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(wrong("the URL names no host; write nats://host:4222".to_owned()));
-        }
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("the URL goes on after the port; a server has no path".to_owned()));
-        }
-        Ok(Self(url))
-    }
-}
-
-impl fmt::Display for BusUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
-        self.0.port().map_or(Ok(()), |port| write!(f, ":{port}"))
+    const fn max_files() -> u32 {
+        14
     }
 }
 
-impl fmt::Debug for BusUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+/// Whether operators may break the node's actors, to see what follows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChaosSection {
+    /// Whether `nunect chaos` is obeyed: panics, stops, hangs and pauses of actors.
+    #[garde(skip)]
+    pub enabled: bool,
+}
+
+/// Where command-line clients of the same host reach the node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControlSection {
+    /// Whether there is a control socket.
+    #[garde(skip)]
+    pub enabled: bool,
+    /// Its path. Absent: `nunect/{unit}.sock` in XDG_RUNTIME_DIR, else in /run, else in the folder
+    /// for temporary files. In a configuration file, a relative path starts at its folder.
+    #[garde(inner(custom(socket_path)))]
+    #[schemars(extend("format" = "path"))]
+    pub socket: Option<PathBuf>,
+}
+
+impl Default for ControlSection {
+    fn default() -> Self {
+        Self { enabled: true, socket: None }
     }
 }
 
-impl Serialize for BusUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+/// Where Prometheus reads the node's figures, by HTTP under `/metrics`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSection {
+    /// The address it listens on; port 0 is any free one.
+    #[garde(skip)]
+    pub listen: HostPort,
+}
+
+impl Default for MetricsSection {
+    fn default() -> Self {
+        Self { listen: HostPort::loopback(METRICS_PORT) }
     }
 }
 
-impl<'de> Deserialize<'de> for BusUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|error: ConfigError| serde::de::Error::custom(error.reason))
-    }
-}
-
-impl JsonSchema for BusUrl {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "BusUrl".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "description": "the address of a NATS server, such as nats://127.0.0.1:4222",
-            "pattern": "^(nats|tls)://[^/]+/?$",
-        })
-    }
-}
-
-/// A `garde` rule: one token of a subject.
-fn token(text: &str, (): &()) -> garde::Result {
-    if text.len() > nunect_core::identity::IDENTITY_MAX_BYTES {
-        return Err(garde::Error::new("longer than 64 bytes"));
-    }
-    check_token(text).map_err(|error| garde::Error::new(error.to_string()))
-}
-
-/// A `garde` rule: what a header may carry.
-fn printable(text: &str, (): &()) -> garde::Result {
-    if text.chars().any(char::is_control) {
-        return Err(garde::Error::new("holds a control character"));
-    }
-    Ok(())
+/// Where the node gets its profile and credentials from when it has none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProvisioningSection {
+    /// What the node shows once to be let in.
+    #[garde(skip)]
+    pub bootstrap_token: Option<Secret>,
+    /// The NATS server where the provisioning master is asked.
+    #[garde(skip)]
+    pub master_url: Option<BusUrl>,
+    /// Whether a node without credentials asks by itself.
+    #[garde(skip)]
+    pub auto_provision: bool,
 }

@@ -8,8 +8,13 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::profile::{ConnectionSection, HealthSection, LoggingSection, MetadataSection};
-use super::{ActorDefaults, UNUSED_SECTIONS};
+use super::capabilities::{CAPABILITIES_MAX, Entry};
+use super::profile::{
+    ChaosSection, ConnectionSection, ControlSection, HealthSection, LoggingSection, MetadataSection, MetricsSection,
+    ProvisioningSection,
+};
+use super::time::TimeSection;
+use super::{ActorDefaults, Basis, IDLE_SECTIONS, UNUSED_SECTIONS};
 
 /// The pattern of names, see [`nunect_core::subject::check_token`].
 const TOKEN: &str = "^[A-Za-z0-9_-]+$";
@@ -23,8 +28,14 @@ pub fn schema(catalog: &Catalog, defaults: ActorDefaults<'_>) -> Value {
     let mut sections = Map::new();
     section::<MetadataSection>(&mut sections, &mut generator, "metadata");
     section::<ConnectionSection>(&mut sections, &mut generator, "connection");
+    section::<ProvisioningSection>(&mut sections, &mut generator, "provisioning");
     section::<HealthSection>(&mut sections, &mut generator, "health");
+    sections.insert("capabilities".to_owned(), capabilities(&mut generator));
     section::<LoggingSection>(&mut sections, &mut generator, "logging");
+    section::<TimeSection>(&mut sections, &mut generator, "time");
+    section::<ChaosSection>(&mut sections, &mut generator, "chaos");
+    section::<ControlSection>(&mut sections, &mut generator, "control");
+    section::<MetricsSection>(&mut sections, &mut generator, "metrics");
     let kinds: Vec<(&str, Value)> =
         catalog.entries().map(|entry| (entry.kind, (entry.schema)(&mut generator).to_value())).collect();
     let mut definitions = generator.take_definitions(true);
@@ -36,7 +47,7 @@ pub fn schema(catalog: &Catalog, defaults: ActorDefaults<'_>) -> Value {
         })
         .collect();
     definitions.insert("Actor".to_owned(), any_actor(&kinds));
-    sections.insert("actors".to_owned(), actors(catalog, &defaults(&HealthSection::default())));
+    sections.insert("actors".to_owned(), actors(catalog, &defaults(&Basis::default())));
     for unused in UNUSED_SECTIONS {
         let note = "Not used by this version: read by nothing, reported by a warning.";
         sections.insert((*unused).to_owned(), json!({ "description": note }));
@@ -54,7 +65,23 @@ pub fn schema(catalog: &Catalog, defaults: ActorDefaults<'_>) -> Value {
 /// An empty section is as good as none.
 fn section<T: JsonSchema>(sections: &mut Map<String, Value>, generator: &mut SchemaGenerator, name: &str) {
     let schema = generator.subschema_for::<T>().to_value();
-    sections.insert(name.to_owned(), json!({ "anyOf": [schema, { "type": "null" }] }));
+    let mut section = json!({ "anyOf": [schema, { "type": "null" }] });
+    if IDLE_SECTIONS.contains(&name) {
+        section["description"] = json!("Not used by this version: only checked, and reported by a warning.");
+    }
+    sections.insert(name.to_owned(), section);
+}
+
+/// A list, and not keys as the other sections.
+fn capabilities(generator: &mut SchemaGenerator) -> Value {
+    let list = json!({
+        "type": "array",
+        "maxItems": CAPABILITIES_MAX,
+        "items": generator.subschema_for::<Entry>().to_value(),
+    });
+    let about = "What the node may publish to and subscribe to in `com.` and `nav.`, besides what keeps the mesh \
+                 going. Absent or empty: everything; `[]`: nothing.";
+    json!({ "description": about, "anyOf": [list, { "type": "null" }] })
 }
 
 fn definition(kind: &str) -> String {
@@ -259,6 +286,12 @@ impl<'a> Shape<'a> {
         if !words.is_empty() {
             return format!("one of {}", words.join(", "));
         }
+        if schema.get("pattern").and_then(Value::as_str) == Some(TOKEN) {
+            return format!("a name of letters, digits, `-` and `_`, at most {IDENTITY_MAX_BYTES} long");
+        }
+        if let (Some(said), true) = (schema.get("description"), schema.get("pattern").is_some()) {
+            return said.as_str().unwrap_or("text").to_owned();
+        }
         let plain = if self.takes("boolean") {
             "true or false"
         } else if self.takes("integer") {
@@ -270,10 +303,8 @@ impl<'a> Shape<'a> {
             return format!("a list `[ … ]`, each item {item}");
         } else if self.takes("object") {
             "keys of its own, such as `{ key: value }`"
-        } else if schema.get("pattern").and_then(Value::as_str) == Some(TOKEN) {
-            return format!("a name of letters, digits, `-` and `_`, at most {IDENTITY_MAX_BYTES} long");
-        } else if let (Some(said), true) = (schema.get("description"), schema.get("pattern").is_some()) {
-            return said.as_str().unwrap_or("text").to_owned();
+        } else if schema.get("format").and_then(Value::as_str) == Some("path") {
+            "a path"
         } else if self.takes("string") {
             "text; put a number in quotes"
         } else {

@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HealthSection, Level, Loaded, Origin, Problem, SourceFile, Sources, load, read_file, schema};
+use super::{
+    Basis, HealthSection, Level, Loaded, Origin, Problem, Profile, Size, SourceFile, Sources, TimeMode, load,
+    read_file, schema,
+};
 
 /// An actor that takes part of the health section.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
@@ -79,8 +82,8 @@ fn catalog() -> Catalog {
     Catalog::new().with::<Stub<true>>().with::<Stub<false>>()
 }
 
-fn defaults(health: &HealthSection) -> Value {
-    json!({ "pulse": { "interval": health.heartbeat_interval }, "second": { "kind": "pulse" } })
+fn defaults(basis: &Basis) -> Value {
+    json!({ "pulse": { "interval": basis.health.heartbeat_interval }, "second": { "kind": "pulse" } })
 }
 
 struct Given {
@@ -257,46 +260,299 @@ fn variables_in_the_file_are_replaced_by_the_environment() {
     assert_eq!(actor(&loaded, "pulse").pointer("/beat/force"), Some(&json!(5)));
 }
 
-/// The connector profile of the specification.
-const SAMPLE: &str = r#"
-metadata:
-  unit_id: "sdr-bridge-01"
-  tenant: "bridge"
-  role: "gateway"
-  version: "1.2.3"
-connection:
-  urls:
-    - "nats://vm1:4222"
-    - "nats://vm2:4222"
-    - "nats://vm3:4222"
-  reconnect_wait: 5s
-  max_reconnects: 10
-provisioning:
-  bootstrap_token: "${BOOTSTRAP_TOKEN}" # From env
-  master_url: "nats://provision.novamarc.local:4222"
-  auto_provision: true
-health:
-  heartbeat_interval: 5s
-  report_metrics: true
-capabilities:
-  - subject: "com.bridge.vhf.>.voice"
-    allow: ["pub", "sub"]
-logging:
-  min_level: "INFO"
-  include_fields: ["X-Origin-ID", "X-Link-Quality"]
-"#;
+/// The connector profile of the specification, as it stands there.
+const SAMPLE: &str = include_str!("seed-profile.yaml");
 
 #[test]
 fn the_sample_of_the_specification_loads_with_warnings() {
-    let loaded = Given::file(SAMPLE).loaded();
-    assert_eq!(loaded.profile.metadata.tenant.as_deref(), Some("bridge"));
-    assert_eq!(loaded.profile.connection.urls.len(), 3);
-    let unused = "not used by this version | the node starts without it; nothing in it was read";
+    let loaded = Given::file(SAMPLE).env("BOOTSTRAP_TOKEN", "tok-1").loaded();
+    let profile = &loaded.profile;
+    assert_eq!(profile.metadata.tenant.as_deref(), Some("bridge"));
+    assert_eq!(profile.connection.urls.len(), 3);
+    let capabilities = profile.capabilities.as_deref().expect("some");
+    let subjects: Vec<&str> = capabilities.iter().map(|capability| capability.subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        [
+            "com.bridge.vhf.*.*.voice",
+            "nav.bridge.vhf.*.*.data",
+            "ops.heartbeat.sdr-bridge-01",
+            "ops.cmd.gateway.sdr-bridge-01",
+            "ops.log.INFO.sdr-bridge-01",
+        ]
+    );
+    let token = profile.provisioning.bootstrap_token.as_ref();
+    assert_eq!(token.map(super::Secret::expose), Some("tok-1"));
     let mut warnings: Vec<String> = loaded.warnings.iter().map(|one| lines(std::slice::from_ref(one))).collect();
     warnings.sort();
     assert_eq!(
         warnings,
-        [format!("node.yaml:14:1 | provisioning | {unused}"), format!("node.yaml:21:1 | capabilities | {unused}")]
+        [
+            "node.yaml:14:1 | provisioning | not used by this version | the node starts without it; what is in it was \
+             only checked",
+            "node.yaml:22:14 | capabilities[0].subject | `com.bridge.vhf.>.voice` is read as \
+             `com.bridge.vhf.*.*.voice`: NATS takes `>` only at the end | write com.bridge.vhf.*.*.voice",
+            "node.yaml:24:14 | capabilities[1].subject | `nav.bridge.vhf.>.data` is read as \
+             `nav.bridge.vhf.*.*.data`: NATS takes `>` only at the end | write nav.bridge.vhf.*.*.data",
+        ]
+    );
+}
+
+#[test]
+fn the_sample_of_the_specification_wants_its_token_in_the_environment() {
+    let problems = Given::file(SAMPLE).load().expect_err("no token");
+    assert_eq!(
+        lines(&problems),
+        "node.yaml:15:21 | provisioning.bootstrap_token | environment variable `BOOTSTRAP_TOKEN` is not set | set it \
+         before the start, or write `$${` for a literal `${`"
+    );
+}
+
+#[test]
+fn a_secret_is_shown_by_nothing() {
+    let secrets = ["hunter2", "hush-7", "s3cr3t", "tok-9"];
+    let file = "provisioning: { bootstrap_token: 'hunter2', master_url: 'nats://u:hush-7@h', auto_provision: VALUE }\n\
+                connection: { urls: ['nats://me:s3cr3t@vm1:4222', 'nats://tok-9@vm2'] }\n";
+    let loaded = Given::file(&file.replace("VALUE", "true")).loaded();
+    let mut shown = format!("{:?} {:?}", loaded.profile, loaded.warnings);
+    let Profile { provisioning, connection, .. } = &loaded.profile;
+    shown += &serde_json::to_string(&(provisioning, connection)).expect("serializes");
+    let bad = [
+        file.replace("VALUE", "maybe"),
+        file.replace("VALUE", "["),
+        file.replace("'hunter2'", "[hunter2]").replace("VALUE", "true"),
+        file.replace(":4222", ":99999").replace("vm2", "vm2/x").replace("VALUE", "true"),
+        "provisioning: { bootstrap_token: hunter2, bootstrap_token: hunter2 }\n".to_owned(),
+        "provisioning: { bootstrap_token: true, bootstrap_tokn: 1 }\n".to_owned(),
+    ];
+    for file in &bad {
+        let problems = Given::file(file).load().expect_err(file);
+        for problem in &problems {
+            let text = problem.text.as_ref().expect("a text");
+            assert_eq!(text.text.len(), file.len());
+            let place = problem.place.as_ref().expect("a place");
+            let line = text.text.lines().nth(place.line - 1).unwrap_or_default();
+            shown += &format!("{problem} {} {line}\n", problem.help);
+        }
+    }
+    for secret in secrets {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    assert!(shown.contains("bootstrap_token: '*******'") && shown.contains("nats://*********@vm1"), "{shown}");
+    let kept = "connection: { credentials: '${CREDS}', urls: ['nats://${USER}:${PASSWORD}@h'] }\n";
+    let problems = Given::file(kept).load().expect_err("no variables");
+    assert_eq!(problems.first().and_then(|problem| problem.text.as_ref()).map(|text| text.text.as_str()), Some(kept));
+}
+
+#[test]
+fn a_relative_path_of_a_file_starts_at_its_folder() {
+    let file = "connection: { credentials: u.creds, server: { binary: nats-server, config: nats/leaf.conf } }\n\
+                logging: { file: { folder: /var/log/nunect } }\n\
+                control: { socket: run/n.sock }\n\
+                time: { ptp_socket: ../ptp4l }\n";
+    let loaded = |path: &str, text: &str| {
+        let file = Some(SourceFile { path: PathBuf::from(path), text: text.to_owned() });
+        let environment = vec![("NUNECT_CONNECTION__SERVER__BINARY".to_owned(), "bin/nats".to_owned())];
+        let environment = if text.is_empty() { environment } else { Vec::new() };
+        load(Sources { defaults: &defaults, file, environment, flags: Vec::new() }, &catalog(), "h").expect("legal")
+    };
+    let profile = loaded("/etc/nunect/node.yaml", file).profile;
+    let path = |path: &str| Some(PathBuf::from(path));
+    assert_eq!(profile.connection.credentials, path("/etc/nunect/u.creds"));
+    let server = profile.connection.server.expect("one");
+    assert_eq!(server.binary, path("nats-server"), "a name is looked for in PATH");
+    assert_eq!(server.config, path("/etc/nunect/nats/leaf.conf"));
+    assert_eq!(profile.logging.file.map(|file| file.folder), path("/var/log/nunect"));
+    assert_eq!(profile.control.socket, path("/etc/nunect/run/n.sock"));
+    assert_eq!(profile.time.ptp_socket, path("/etc/nunect/../ptp4l"));
+    let here = loaded("node.yaml", file).profile;
+    assert_eq!(here.connection.credentials, path("u.creds"));
+    let server = loaded("/etc/nunect/node.yaml", "").profile.connection.server;
+    assert_eq!(server.and_then(|server| server.binary), path("bin/nats"), "a variable has no folder");
+}
+
+#[test]
+fn what_is_absent_is_there_with_its_default_or_not_at_all() {
+    let profile = Given::nothing().loaded().profile;
+    assert_eq!(profile.capabilities, None);
+    assert_eq!(profile.metrics, None);
+    assert!(profile.control.enabled && !profile.chaos.enabled);
+    assert_eq!((profile.connection.server, profile.logging.file), (None, None));
+    assert_eq!(profile.time.holdover_max, Period::from_secs(600));
+    let file = "capabilities: []\nmetrics: {}\nconnection: { server: {} }\nlogging: { file: { folder: log } }\n";
+    let profile = Given::file(file).loaded().profile;
+    assert_eq!(profile.capabilities, Some(Vec::new()), "nothing is allowed");
+    assert_eq!(profile.metrics.map(|metrics| metrics.listen.to_string()).as_deref(), Some("127.0.0.1:9464"));
+    assert_eq!(profile.connection.server, Some(super::ServerSection::default()));
+    let file = profile.logging.file.expect("one");
+    assert_eq!((file.max_size, file.max_files), (Size(16 << 20), 14));
+}
+
+#[test]
+fn an_address_is_a_host_and_a_port_or_a_port_of_this_host() {
+    let listen = |written: &str| {
+        let loaded = Given::file(&format!("metrics: {{ listen: {written} }}\n")).loaded();
+        loaded.profile.metrics.expect("one").listen
+    };
+    assert_eq!(listen("9464").to_string(), "127.0.0.1:9464");
+    assert_eq!(listen("'0'").to_string(), "127.0.0.1:0");
+    assert_eq!(listen("'0.0.0.0:80'").host, "0.0.0.0");
+    assert_eq!(listen("'[::1]:80'").host, "::1");
+    assert_eq!(listen("'[::1]:80'").to_string(), "[::1]:80");
+    assert_eq!(listen("node-1.local:80").host, "node-1.local");
+    let variable = Given::nothing().env("NUNECT_METRICS__LISTEN", "9000").loaded().profile.metrics;
+    assert_eq!(variable.map(|metrics| metrics.listen.port), Some(9000));
+}
+
+#[test]
+fn a_size_is_shown_as_it_is_read() {
+    for (text, bytes) in [("16MiB", 16 << 20), ("4096", 4096), ("500 kB", 500_000), ("1GiB", 1 << 30), ("7B", 7)] {
+        let size: Size = text.parse().expect("legal");
+        assert_eq!(size, Size(bytes));
+        assert_eq!(size.to_string().parse::<Size>(), Ok(size));
+    }
+    for text in ["", "MiB", "-1", "1.5MiB", "16mib", "99999999999GiB", "16 MiB B"] {
+        assert!(text.parse::<Size>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_variables_of_the_specification_say_what_tells_the_time() {
+    let given = || {
+        Given::file("time: { ptp_domain: 3, chrony: /run/chrony/chronyd.sock, gpsd: 2947 }\n")
+            .env("TIME_SYNC_MODE", "auto")
+            .env("PTP_MASTER_ADDRESS", "10.0.0.1")
+            .env("PTP_DOMAIN", "0")
+            .env("NTP_SERVERS", "pool.ntp.org,time.google.com")
+            .env("PTP_HW_TIMESTAMP", "true")
+    };
+    let loaded = given().loaded();
+    let time = &loaded.profile.time;
+    assert_eq!((time.mode, time.ptp_domain, time.ptp_hw_timestamp), (TimeMode::Auto, 0, Some(true)));
+    assert_eq!(time.ptp_master.as_deref(), Some("10.0.0.1"));
+    assert_eq!(time.ntp_servers, ["pool.ntp.org", "time.google.com"]);
+    assert_eq!(time.chrony, Some(super::Daemon::Socket("/run/chrony/chronyd.sock".into())));
+    assert_eq!(time.gpsd.as_ref().map(ToString::to_string).as_deref(), Some("127.0.0.1:2947"));
+    assert_eq!(loaded.origin("time.ptp_domain").0, Origin::Variable("PTP_DOMAIN".to_owned()));
+    assert_eq!(loaded.warnings.iter().map(|warning| warning.key.as_str()).collect::<Vec<_>>(), ["time"]);
+    let loaded = given().env("NUNECT_TIME__MODE", "gps").env("NUNECT_TIME__PTP_DOMAIN", "9").loaded();
+    assert_eq!((loaded.profile.time.mode, loaded.profile.time.ptp_domain), (TimeMode::Gps, 9), "the special one wins");
+    let unset = Given::nothing().env("TIME_SYNC_MODE", "").env("NTP_SERVERS", " ").loaded();
+    assert_eq!(unset.warnings, []);
+}
+
+#[test]
+fn a_clock_is_named_by_its_address_or_its_identity() {
+    for name in ["10.0.0.1", "fe80::1", "00:11:22:33:44:55", "00:11:22:ff:fe:33:44:55", "001122.fffe.334455"] {
+        let loaded = Given::file(&format!("time: {{ ptp_master: '{name}' }}\n")).loaded();
+        assert_eq!(loaded.profile.time.ptp_master.as_deref(), Some(name));
+    }
+}
+
+#[test]
+fn a_section_without_keys_of_its_own_yet_takes_any() {
+    let unused = "qos | not used by this version | the node starts without it; nothing in it was read";
+    let loaded = Given::file("qos: { window: '${UNSET}', any: [1] }\n").loaded();
+    assert_eq!(lines(&loaded.warnings), format!("node.yaml:1:1 | {unused}"));
+    let loaded = Given::nothing().env("NUNECT_QOS__MODE", "x").loaded();
+    assert_eq!(lines(&loaded.warnings), format!("environment variable NUNECT_QOS__MODE | {unused}"));
+}
+
+#[test]
+fn what_shows_only_in_use_is_told_with_its_place_too() {
+    let loaded = Given::file("connection:\n  credentials: u.creds\n").loaded();
+    let problem = loaded.problem("connection.credentials", "no such file", "make it");
+    assert_eq!(problem.to_string(), "node.yaml:2:16: connection.credentials: no such file");
+    let problem = loaded.problem("metrics.listen", "taken", "take another");
+    assert_eq!(problem.to_string(), "built-in default: metrics.listen: taken");
+}
+
+/// What a reload from the first file to the second changes: what lives on, and what does not.
+#[track_caller]
+fn check_changes(was: &str, is: &str, live: &[&str], restart: &[&str]) {
+    let (was, is) = (Given::file(was).loaded().profile, Given::file(is).loaded().profile);
+    let changes = was.diff(&is);
+    assert_eq!((changes.live.as_slice(), changes.restart.as_slice()), (&owned(live)[..], &owned(restart)[..]));
+    assert_eq!(changes.is_empty(), live.is_empty() && restart.is_empty());
+    let back = is.diff(&was);
+    assert_eq!((back.live.len(), back.restart.len()), (live.len(), restart.len()), "the same keys the other way");
+}
+
+fn owned(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+#[test]
+fn a_reload_of_the_same_changes_nothing() {
+    check_changes("", "", &[], &[]);
+    check_changes("", "health: { heartbeat_interval: 5s }\nmetadata: { unit_id: vm1-example }\n", &[], &[]);
+    let named = "connection: { urls: ['nats://u:p@h:1'] }\nactors: { pulse: { words: [a] } }\n";
+    check_changes(named, named, &[], &[]);
+}
+
+#[test]
+fn a_reload_takes_over_what_needs_no_new_start() {
+    check_changes(
+        "chaos: { enabled: true }\nlogging: { include_fields: [a] }\n",
+        "capabilities: []\nlogging: { min_level: WARN, publish_level: ERROR }\n",
+        &["logging.min_level", "logging.include_fields", "logging.publish_level", "capabilities", "chaos.enabled"],
+        &[],
+    );
+    check_changes(
+        "logging: { file: { folder: a } }\n",
+        "logging: { file: { folder: a, max_files: 3 } }\n",
+        &["logging.file.max_files"],
+        &[],
+    );
+    // An option of the actor that follows from the section changes with it.
+    check_changes("", "health: { heartbeat_interval: 2s }\n", &["health.heartbeat_interval", "actors.pulse"], &[]);
+}
+
+#[test]
+fn a_reload_names_the_actors_that_come_go_or_change() {
+    check_changes(
+        "actors: { gone: { kind: pulse }, same: { kind: pulse }, far: { kind: link-probe, peer: a } }\n",
+        "actors: { same: { kind: pulse }, far: { kind: link-probe, peer: b }, come: { kind: pulse } }\n",
+        &["actors.far", "actors.come", "actors.gone"],
+        &[],
+    );
+    check_changes("", "actors: { pulse: { enabled: false } }\n", &["actors.pulse"], &[]);
+    let (as_pulse, as_probe) = ("actors: { a: { kind: pulse } }", "actors: { a: { kind: link-probe, peer: x } }");
+    check_changes(as_pulse, as_probe, &["actors.a"], &[]);
+}
+
+#[test]
+fn a_reload_names_what_a_new_start_is_needed_for() {
+    check_changes(
+        "",
+        "metadata: { unit_id: other, role: gateway, tenant: t }\n\
+         connection: { urls: [nats://h], server: {} }\n\
+         control: { enabled: false }\n\
+         metrics: { listen: 0 }\n\
+         time: { ptp_domain: 1 }\n\
+         provisioning: { auto_provision: true }\n",
+        &[],
+        &[
+            "metadata.tenant",
+            "metadata.role",
+            "connection.urls",
+            "connection.server",
+            "control.enabled",
+            "metrics",
+            "time.ptp_domain",
+            "provisioning.auto_provision",
+            "metadata.unit_id",
+        ],
+    );
+}
+
+#[test]
+fn a_reload_notices_what_it_does_not_show() {
+    check_changes(
+        "connection: { urls: ['nats://u:one@h'] }\nprovisioning: { bootstrap_token: one }\n",
+        "connection: { urls: ['nats://u:two@h'] }\nprovisioning: { bootstrap_token: two }\n",
+        &[],
+        &["connection.urls", "provisioning.bootstrap_token"],
     );
 }
 
@@ -375,7 +631,7 @@ fn a_file_that_cannot_be_read_says_why() {
 fn the_schema_knows_every_section_and_the_options_of_every_kind() {
     let schema = schema(&catalog(), &defaults);
     let at = |pointer: &str| schema.pointer(pointer).unwrap_or_else(|| panic!("{pointer} in {schema:#}"));
-    for section in ["metadata", "connection", "health", "logging", "actors", "provisioning", "capabilities"] {
+    for section in super::SECTIONS.iter().chain(super::UNUSED_SECTIONS) {
         at(&format!("/properties/{section}"));
     }
     assert_eq!(at("/additionalProperties"), false);
@@ -395,7 +651,7 @@ fn a_damaged_file_is_an_error_with_a_place_in_it_and_never_a_panic() {
         let (head, tail) = SAMPLE.split_at(at);
         let damaged = ["", "\t", "é", ":", "- ", "${", "}", "\"", "{", "[", "&a ", "*a ", "<<: ", "\u{0}", "---\n"];
         for text in damaged.map(|damage| format!("{head}{damage}{tail}")).into_iter().chain([head.to_owned()]) {
-            for problem in Given::file(&text).load().err().into_iter().flatten() {
+            for problem in Given::file(&text).env("BOOTSTRAP_TOKEN", "t").load().err().into_iter().flatten() {
                 failed += 1;
                 let place = problem.place.as_ref().unwrap_or_else(|| panic!("{problem} has no place in\n{text}"));
                 let file = problem.text.as_ref().expect("a text");
