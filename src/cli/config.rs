@@ -1,10 +1,12 @@
 //! `nunect config`: looks at a configuration without starting anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use nunect_core::Catalog;
 use serde_json::json;
+
+mod show;
 
 use super::console::{Console, Tone, count};
 use super::{exit, problem};
@@ -14,6 +16,10 @@ use super::{exit, problem};
 pub(super) enum Command {
     /// Say whether a node would start with it, and what is wrong otherwise.
     Check(Check),
+    /// Show what a node is told in the end: file, environment, flags and defaults together.
+    Show(show::Show),
+    /// Print the JSON schema of the file, for editors.
+    Schema,
 }
 
 /// What `nunect config check` is told.
@@ -26,8 +32,18 @@ pub(super) struct Check {
 
 /// Looks at a configuration.
 pub(super) fn run(command: &Command, catalog: &Catalog, console: &Console) -> u8 {
-    let Command::Check(Check { file }) = command;
-    let loaded = match problem::load(file.as_deref(), Vec::new(), catalog, console) {
+    match command {
+        Command::Check(Check { file }) => check(file.as_deref(), catalog, console),
+        Command::Show(arguments) => show::run(arguments, catalog, console),
+        Command::Schema => {
+            console.line(&format!("{:#}", nunect_runtime::config::schema(catalog, &problem::default_actors)));
+            exit::FINE
+        }
+    }
+}
+
+fn check(file: Option<&Path>, catalog: &Catalog, console: &Console) -> u8 {
+    let loaded = match problem::load(file, Vec::new(), catalog, console) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -44,7 +60,7 @@ pub(super) fn run(command: &Command, catalog: &Catalog, console: &Console) -> u8
             "warnings": loaded.warnings.len(),
         }));
     } else {
-        let name = file.as_ref().map_or_else(|| "the environment".to_owned(), |file| file.display().to_string());
+        let name = file.map_or_else(|| "the environment".to_owned(), |file| file.display().to_string());
         console.line(&format!(
             "{} {name}: unit {}, role {}, {bus}, {} ({})",
             console.paint(Tone::Good, "ok"),

@@ -7,10 +7,13 @@ mod console;
 mod greeting;
 mod logging;
 mod new;
+mod operate;
 mod output;
+mod probe;
 mod problem;
 mod reach;
 mod sim;
+mod units;
 mod up;
 mod wire;
 
@@ -53,6 +56,16 @@ enum Command {
     /// Run nodes in the simulator.
     #[command(subcommand)]
     Sim(sim::Command),
+    /// Show who is there, since when, and how healthy.
+    Units(units::Arguments),
+    /// Show how a unit does and how long it takes to answer.
+    Probe(probe::Arguments),
+    /// Show a node's supervision tree.
+    Tree(operate::Tree),
+    /// Do harm to an actor of a node whose configuration allows it, to see it recover.
+    Chaos(operate::Chaos),
+    /// Change what a node writes down, until it ends.
+    LogLevel(operate::LogLevel),
     /// Print what arrives on subjects, until it is told to stop.
     Sub(wire::Sub),
     /// Publish a message.
@@ -78,6 +91,11 @@ pub(crate) fn main(catalog: &Catalog, ports: &Ports) -> ExitCode {
     let code = match arguments.command {
         Command::Up(arguments) => up::run(&arguments, catalog, ports, console),
         Command::Sim(command) => sim::run(&command, catalog, &console),
+        Command::Units(arguments) => units::run(&arguments, &console),
+        Command::Probe(arguments) => probe::run(&arguments, &console),
+        Command::Tree(arguments) => operate::tree(&arguments, &console),
+        Command::Chaos(arguments) => operate::chaos(&arguments, &console),
+        Command::LogLevel(arguments) => operate::log_level(&arguments, &console),
         Command::Sub(arguments) => wire::sub(&arguments, &console),
         Command::Pub(arguments) => wire::publish(&arguments, &console),
         Command::Req(arguments) => wire::request(&arguments, &console),
@@ -87,4 +105,14 @@ pub(crate) fn main(catalog: &Catalog, ports: &Ports) -> ExitCode {
         Command::Man(arguments) => completions::manual(&arguments, &console),
     };
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_two_flags_of_a_command_contradict_each_other() {
+        super::Arguments::command().debug_assert();
+    }
 }
