@@ -117,14 +117,18 @@ impl LinkProbe {
         self.probes.push_back(took);
         let mut times: Vec<Duration> = self.probes.iter().flatten().copied().collect();
         times.sort_unstable();
-        let median_us = times.get(times.len() / 2).map_or_else(|| "null".to_owned(), |time| time.as_micros().to_string());
+        let median_us =
+            times.get(times.len() / 2).map_or_else(|| "null".to_owned(), |time| time.as_micros().to_string());
         let lost = (self.probes.len() - times.len()) * 100 / self.probes.len();
         let words = format!(r#"{{"lost_percent":{lost},"median_us":{median_us}}}"#);
         out.publish(Message::new(self.subject.clone()).body(words));
-        let poor = lost >= usize::from(self.config.poor_from_percent);
+        // A few probes say little: one lost at the start would be all of them.
+        let enough = self.probes.len() == self.config.window;
+        let poor = enough && lost >= usize::from(self.config.poor_from_percent);
         if poor != std::mem::replace(&mut self.poor, poor) {
             let kind = if poor { "link_poor" } else { "link_good" };
-            let fields = [("peer".to_owned(), self.config.peer.to_string()), ("lost_percent".to_owned(), lost.to_string())];
+            let fields =
+                [("peer".to_owned(), self.config.peer.to_string()), ("lost_percent".to_owned(), lost.to_string())];
             out.emit(Event::Custom { kind: kind.into(), fields: fields.into() });
         }
     }

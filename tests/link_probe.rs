@@ -38,7 +38,8 @@ fn on_a_node_it_finds_that_nobody_is_there_and_that_somebody_came() {
     };
     let observer: Observer = Box::new(seen);
     let bus = LocalBus::new();
-    let options = json!({ "kind": "link-probe", "peer": "bravo", "every": "50ms", "window": 4, "poor_from_percent": 50 });
+    let options =
+        json!({ "kind": "link-probe", "peer": "bravo", "every": "50ms", "window": 4, "poor_from_percent": 50 });
     let alpha = node("alpha", vec![actor("to-bravo", &options)]);
     let bravo = node("bravo", vec![actor("echo", &json!({}))]);
     let (clock, catalog) = (Clock::new(), catalog());
