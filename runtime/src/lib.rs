@@ -6,6 +6,7 @@ pub mod bus;
 pub mod clock;
 mod component;
 pub mod config;
+pub mod control;
 pub mod directory;
 mod logs;
 pub mod node;
@@ -20,6 +21,7 @@ pub mod watchdog;
 
 pub use bus::{Bus, LocalBus, NatsBus, NatsOptions};
 pub use clock::Clock;
+pub use control::{ControlBus, ControlError, ControlServer, Switchboard};
 pub use directory::Directory;
 pub use node::{End, Node, NodeSpec, Observer, Pulse, Record, StartError, Status};
 pub use port::{Port, Ports};
