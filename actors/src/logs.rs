@@ -8,16 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use nunect_core::config::{Size, size_within};
 use nunect_core::log::Said;
 use nunect_core::protocol::log::{self, Entry, Fields};
 use nunect_core::{
     Actor, Birth, ConfigError, Contract, Effects, Event, Fault, Input, Level, LogRecord, Message, Mono, Now, PortName,
     Sensor, Subject, UnitId,
 };
-
-use size::{Size, size_within};
-
-pub mod size;
 
 /// The task that writes the file.
 ///

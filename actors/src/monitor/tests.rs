@@ -1,12 +1,14 @@
-use nunect_core::protocol::header::Value as Header;
+use nunect_core::protocol::header::{ClockQuality, ClockSource, Value as Header};
 use nunect_core::testing::{Harness, birth};
-use nunect_core::{Catalog, Headers, Overflow, Pattern, Subject};
+use nunect_core::{Catalog, Headers, Overflow, SessionId, UnitId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 
+mod directory;
 mod health;
+mod hooks;
 mod model;
 mod sessions;
 mod silence;
@@ -105,8 +107,10 @@ fn expect_malformed(monitor: &mut Harness) -> String {
 fn it_reads_every_heartbeat_and_prefers_the_newest() {
     let monitor = Monitor::new(MonitorConfig::default(), &birth("monitor", Now::default())).expect("legal");
     let contract = Actor::contract(&monitor);
-    assert_eq!(contract.reads, [Subscription::from(Pattern::parse("ops.heartbeat.*").expect("legal"))]);
-    assert_eq!(contract.publishes, []);
+    let pattern = |text: &'static str| Pattern::parse(text).expect("legal");
+    let questions = Subscription { pattern: pattern("ops.status.units"), queue: Some("monitor".to_owned()) };
+    assert_eq!(contract.reads, [Subscription::from(pattern("ops.heartbeat.*")), questions]);
+    assert_eq!((contract.publishes, contract.ports), (vec![], vec![]));
     assert_eq!(contract.mailbox.overflow, Overflow::DropOldest);
 }
 
@@ -121,7 +125,7 @@ fn the_number_of_units_is_bounded_and_an_error_says_how() {
 }
 
 #[test]
-fn units_beyond_the_bound_are_not_tracked_which_is_told_once() {
+fn units_beyond_the_bound_are_not_tracked_which_is_told_once_a_minute() {
     let mut monitor = Harness::new::<Monitor>(json!({ "units_max": 1 }));
     let (mut alpha, mut beta) = (Sender::new("alpha"), Sender::new("beta"));
     monitor.send(alpha.beat());
@@ -132,6 +136,14 @@ fn units_beyond_the_bound_are_not_tracked_which_is_told_once() {
     assert_eq!(told[0], alpha.online(false));
     assert_eq!(told[1], Event::UnitsFull { units_max: 1 });
     assert_eq!(told[2..], [alpha.health(Health::Ok, Health::Degraded, "as the unit reports")]);
+    let mut again = Vec::new();
+    for _ in 0..24 {
+        monitor.advance(Duration::from_secs(5));
+        monitor.send(alpha.beat());
+        monitor.send(beta.beat());
+        again.extend(monitor.events());
+    }
+    assert_eq!(again, vec![Event::UnitsFull { units_max: 1 }; 2]);
 }
 
 #[test]
@@ -203,6 +215,6 @@ proptest! {
             }
         }
         monitor.advance(Duration::from_secs(150));
-        prop_assert_eq!(monitor.deadline(), None);
+        prop_assert!(monitor.deadline().is_none_or(|deadline| deadline.why == "unit forgotten"));
     }
 }
