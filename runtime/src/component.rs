@@ -4,6 +4,7 @@
 //! actor is told by one small cast that something does.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use bytes::Bytes;
@@ -12,14 +13,16 @@ use nunect_core::protocol;
 use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
-    ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits, Message, Mono,
+    ActorName, ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits, Message, Mono,
     NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason,
+    Subscription,
 };
 use nunect_supervisor::Exit;
 use ractor::ActorRef;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::bus::Inbound;
+use crate::bus::{Bus, Inbound, Subscribed};
 use crate::node::Shared;
 use crate::shell::Ring;
 use crate::sync::lock;
@@ -65,8 +68,13 @@ impl Control {
 /// One component of a node, over all lives of its actor.
 pub(crate) struct Component {
     pub(crate) slot: Slot,
-    pub(crate) spec: ActorSpec,
+    pub(crate) name: ActorName,
+    pub(crate) kind: String,
     pub(crate) entry: Entry,
+    config: Mutex<Value>,
+    /// What the bus delivers here, with what ends it.
+    subscriptions: Mutex<Vec<(Subscription, Subscribed)>>,
+    retired: AtomicBool,
     node: Weak<Shared>,
     inbox: Mutex<Inbox>,
     /// The tasks beside the present life.
@@ -82,7 +90,8 @@ struct Inbox {
     sensors: Vec<Sensor>,
     /// What its contract publishes.
     publishes: Vec<Pattern>,
-    subscribed: bool,
+    /// Whether the mailbox is that of a contract.
+    made: bool,
     exit: Option<Exit>,
     doing: Doing,
     last_crash: Option<CrashReport>,
@@ -156,32 +165,87 @@ impl Component {
             awake: false,
             sensors: Vec::new(),
             publishes: Vec::new(),
-            subscribed: false,
+            made: false,
             exit: None,
             doing: Doing::nothing(),
             last_crash: None,
             malformed: 0,
             crashes: 0,
         };
-        Self { slot, spec, entry, node, inbox: Mutex::new(inbox), ports: Mutex::default() }
+        Self {
+            slot,
+            name: spec.name,
+            kind: spec.kind,
+            config: Mutex::new(spec.config),
+            entry,
+            node,
+            inbox: Mutex::new(inbox),
+            subscriptions: Mutex::default(),
+            retired: AtomicBool::new(false),
+            ports: Mutex::default(),
+        }
     }
 
-    /// Settles what the contract of the first life says for all lives. Returns whether it was the first.
-    pub(crate) fn subscribe_once(&self, contract: &Contract) -> bool {
+    /// How it is configured.
+    pub(crate) fn config(&self) -> Value {
+        lock(&self.config).clone()
+    }
+
+    /// How its next life is configured.
+    pub(crate) fn set_config(&self, config: Value) {
+        *lock(&self.config) = config;
+    }
+
+    /// Notes what the contract of the life that begins says. The mailbox is made for the first, and
+    /// its limits last; what waits in it waits for every later one, too.
+    pub(crate) fn settle_contract(&self, contract: &Contract) {
         let mut inbox = lock(&self.inbox);
-        if inbox.subscribed {
-            return false;
+        if !std::mem::replace(&mut inbox.made, true) {
+            inbox.mailbox = Mailbox::new(contract.mailbox);
         }
-        inbox.subscribed = true;
-        inbox.mailbox = Mailbox::new(contract.mailbox);
         inbox.sensors.clone_from(&contract.sensors);
         inbox.publishes.clone_from(&contract.publishes);
-        true
     }
 
-    /// The first life could not subscribe: the next tries again.
-    pub(crate) fn unsubscribed(&self) {
-        lock(&self.inbox).subscribed = false;
+    /// Sees to it that the bus delivers what the contract reads, and nothing else.
+    ///
+    /// # Errors
+    /// When the bus does not take a subscription; the next life tries again.
+    pub(crate) async fn subscribe(self: &Arc<Self>, bus: &dyn Bus, reads: &[Subscription]) -> Result<(), String> {
+        let mut held = std::mem::take(&mut *lock(&self.subscriptions));
+        held.retain(|(subscription, _)| reads.contains(subscription));
+        let mut result = Ok(());
+        for subscription in reads {
+            if held.iter().any(|(other, _)| other == subscription) {
+                continue;
+            }
+            let mailbox = Arc::clone(self);
+            match bus.subscribe(subscription, Arc::new(move |inbound| mailbox.deliver(inbound))).await {
+                Ok(subscribed) => held.push((subscription.clone(), subscribed)),
+                Err(error) => {
+                    result = Err(format!("subscribing to {}: {error}", subscription.pattern));
+                    break;
+                }
+            }
+        }
+        *lock(&self.subscriptions) = held;
+        result
+    }
+
+    /// It is no part of the node any more: nothing is delivered to it, and what waits is lost.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        let subscriptions = std::mem::take(&mut *lock(&self.subscriptions));
+        drop(subscriptions);
+        let mut inbox = lock(&self.inbox);
+        inbox.sensors.clear();
+        inbox.publishes.clear();
+        inbox.mailbox = Mailbox::new(inbox.mailbox.limits());
+    }
+
+    /// Whether it is no part of the node any more.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// What it publishes, by its contract.
@@ -398,7 +462,7 @@ impl Component {
             node.respond_later(protocol::unavailable(reply));
         }
         if first {
-            node.emit(Some(&self.spec.name), Event::MailboxOverflow { dropped });
+            node.emit(Some(&self.name), Event::MailboxOverflow { dropped });
         }
     }
 }

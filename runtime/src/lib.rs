@@ -11,6 +11,8 @@ pub mod directory;
 mod logs;
 pub mod node;
 pub mod port;
+#[cfg(test)]
+mod scratch;
 pub mod sensor;
 mod shell;
 mod sync;
@@ -23,7 +25,7 @@ pub use bus::{Bus, LocalBus, NatsBus, NatsOptions};
 pub use clock::Clock;
 pub use control::{ControlBus, ControlError, ControlServer, Switchboard};
 pub use directory::Directory;
-pub use node::{End, Node, NodeSpec, Observer, Pulse, Record, StartError, Status};
+pub use node::{End, Node, NodeSpec, Observer, Pulse, Record, Reload, StartError, Status};
 pub use port::{Port, Ports};
 pub use sensor::HostSensor;
 pub use watchdog::HangLimits;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nunect_core::capability::Grants;
 use nunect_core::outbox::{Counters, Outbox};
 use nunect_core::requests::{Requests, Slot};
-use nunect_core::{ActorName, ActorSpec, Catalog, Event, Health, Level, Now, SessionId, UnitId};
+use nunect_core::{ActorName, ActorSpec, Catalog, ConfigError, Event, Health, Level, Now, SessionId, UnitId};
 use nunect_supervisor::{ChildSpec, Spec, Supervisor};
 use ractor::ActorRef;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,7 +20,7 @@ use crate::logs::Logs;
 use crate::sensor::HostSensor;
 use crate::sync::lock;
 use crate::timers::Timers;
-use crate::tree::{Root, Told, Tree};
+use crate::tree::{Change, Root, Told, Tree};
 use crate::watchdog;
 
 mod command;
@@ -31,7 +31,7 @@ mod spec;
 mod tasks;
 
 pub(crate) use shared::Shared;
-pub use spec::{NodeSpec, Pulse, StartError};
+pub use spec::{NodeSpec, Pulse, Reload, StartError};
 use tasks::{linking, responding, sensing, shipping, timing};
 
 /// Answers of full mailboxes that may wait; beyond it the requester's own time-out answers.
@@ -164,7 +164,6 @@ impl Node {
                 link_every,
                 log_level: watch::Sender::new(spec.log_level),
                 chaos: AtomicBool::new(spec.chaos),
-                restricted: spec.capabilities.is_some(),
                 ports: spec.ports,
                 port_tasks: Mutex::default(),
                 tree: OnceLock::new(),
@@ -248,6 +247,47 @@ impl Node {
     #[must_use]
     pub fn log_level(&self) -> watch::Receiver<Level> {
         self.shared.log_level.subscribe()
+    }
+
+    /// Takes another configuration over: what it says about actors, logs, capabilities and chaos.
+    ///
+    /// An actor with other options begins another life; the messages that wait for it stay. Returns
+    /// the actors that need a start of the node, since they are of another kind now.
+    ///
+    /// # Errors
+    /// When an actor cannot be configured so; nothing has changed then.
+    pub fn reload(&self, reload: Reload, catalog: &Catalog) -> Result<Vec<ActorName>, ConfigError> {
+        let shared = &self.shared;
+        let mut changes = Vec::new();
+        let mut other_kind = Vec::new();
+        let present = shared.components();
+        for actor in &reload.actors {
+            catalog.check(actor)?;
+            match present.iter().find(|component| component.name == actor.name) {
+                None => changes.push(Change::Add(actor.clone(), *catalog.get(&actor.kind)?)),
+                Some(component) if component.kind != actor.kind => other_kind.push(actor.name.clone()),
+                Some(component) if component.config() != actor.config => changes.push(Change::Alter(actor.clone())),
+                Some(_) => {}
+            }
+        }
+        let gone = present.iter().filter(|one| reload.actors.iter().all(|actor| actor.name != one.name));
+        changes.extend(gone.map(|component| Change::Remove(component.name.clone())));
+        shared.set_log_level(reload.log_level);
+        shared.logs.set_include_fields(reload.include_fields);
+        shared.chaos.store(reload.chaos, Ordering::Relaxed);
+        let contracts = present.iter().flat_map(|component| component.publishes());
+        let grants = reload.capabilities.map(|said| Grants::new(shared.unit.clone(), &said, contracts));
+        lock(&shared.outbox).grant(grants);
+        if !changes.is_empty() {
+            // A tree that has ended changes no more.
+            let _ = self.tree.cast(Told::Change(changes));
+        }
+        Ok(other_kind)
+    }
+
+    /// Lets the outside know of something that happened to the node as a whole.
+    pub fn tell(&self, event: Event) {
+        self.shared.emit(None, event);
     }
 
     /// Resolves when the node has ended, by itself or as asked.

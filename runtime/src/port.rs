@@ -1,7 +1,10 @@
 //! Tasks beside an actor that do I/O of its own, one for each port of its contract and each life.
 
+mod hook;
+mod log_file;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use nunect_core::{ActorName, Incarnation, PortName, UnitId};
@@ -9,6 +12,9 @@ use tokio::sync::mpsc;
 
 use crate::bus::Pending;
 use crate::component::{Component, Control};
+
+pub use hook::hook;
+pub use log_file::log_file;
 
 /// What may wait for the task behind a port; what the actor says beyond that is lost, and told.
 pub const PORT_WAITING_MAX: usize = 1_024;
@@ -52,9 +58,9 @@ pub struct Port {
     /// Which actor.
     pub actor: ActorName,
     name: PortName,
-    incarnation: Incarnation,
     inbox: mpsc::Receiver<Bytes>,
-    component: Weak<Component>,
+    /// Takes what the task says to the actor.
+    voice: Box<dyn Fn(Bytes) + Send + Sync>,
 }
 
 impl std::fmt::Debug for Port {
@@ -72,7 +78,23 @@ impl Port {
     ) -> (mpsc::Sender<Bytes>, Self) {
         let (sender, inbox) = mpsc::channel(PORT_WAITING_MAX);
         let (actor, component) = (component.spec.name.clone(), Arc::downgrade(component));
-        (sender, Self { unit, actor, name, incarnation, inbox, component })
+        let voice = Box::new(move |bytes| {
+            if let Some(component) = component.upgrade() {
+                component.control_life(incarnation, Control::Port(name, bytes));
+            }
+        });
+        (sender, Self { unit, actor, name, inbox, voice })
+    }
+
+    /// A port whose actor is a test: it says by the sender, and hears by the receiver.
+    #[cfg(test)]
+    pub(crate) fn of_test(name: PortName) -> (mpsc::Sender<Bytes>, mpsc::UnboundedReceiver<Bytes>, Self) {
+        let (sender, inbox) = mpsc::channel(PORT_WAITING_MAX);
+        let (said, heard) = mpsc::unbounded_channel();
+        let unit = UnitId::new("alpha").expect("a legal unit ID");
+        let actor = ActorName::new("tested").expect("a legal name");
+        let voice = Box::new(move |bytes| drop(said.send(bytes)));
+        (sender, heard, Self { unit, actor, name, inbox, voice })
     }
 
     /// What the actor says next; `None` when its life is over and everything was taken.
@@ -87,8 +109,6 @@ impl Port {
 
     /// Says something to the actor; to a life that is over, nothing.
     pub fn say(&self, bytes: impl Into<Bytes>) {
-        if let Some(component) = self.component.upgrade() {
-            component.control_life(self.incarnation, Control::Port(self.name, bytes.into()));
-        }
+        (self.voice)(bytes.into());
     }
 }

@@ -51,7 +51,7 @@ struct Home {
 impl Life {
     pub(crate) fn new(cell: Cell, component: Arc<Component>, node: Arc<Shared>) -> Self {
         let incarnation = cell.incarnation();
-        let ships = node.logs.shipper() == Some(&component.spec.name);
+        let ships = node.logs.shipper() == Some(&component.name);
         Self { cell, home: Home { component, node, incarnation, ships } }
     }
 }
@@ -224,7 +224,7 @@ impl Home {
     fn crash(&self, now: Now, crash: &Crash, delivery: Option<Delivery>) -> String {
         let Self { component, node, incarnation, .. } = self;
         let incarnation = *incarnation;
-        let actor = &component.spec.name;
+        let actor = &component.name;
         let reason = crash.to_string();
         let on_message = delivery.is_some();
         component.note_crash(now, &reason);

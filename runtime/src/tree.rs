@@ -7,8 +7,8 @@ use nunect_core::cell::Cell;
 use nunect_core::health::Cause;
 use nunect_core::protocol::command::{ActorReport, MailboxReport};
 use nunect_core::requests::Slot;
-use nunect_core::{ActorName, Event, Incarnation, NodeAnswer, NodeReport, RequestId, StopReason};
-use nunect_supervisor::{Action, ChildId, Exit, Generation, Supervisor, TimerId};
+use nunect_core::{ActorName, ActorSpec, Entry, Event, Incarnation, NodeAnswer, NodeReport, RequestId, StopReason};
+use nunect_supervisor::{Action, ChildId, ChildSpec, Exit, Generation, Supervisor, TimerId};
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
@@ -33,6 +33,17 @@ pub(crate) enum Told {
     },
     /// A sign of life is due.
     Pulse,
+    /// Actors come, go, or get other options.
+    Change(Vec<Change>),
+}
+
+/// What becomes of an actor when the configuration is read again.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Add(ActorSpec, Entry),
+    Remove(ActorName),
+    /// Another life with these options.
+    Alter(ActorSpec),
 }
 
 impl ractor::Message for Told {}
@@ -50,6 +61,8 @@ pub(crate) struct Root {
     /// The machine cannot know that it is the root: when it gives up, the node ends, and its actors
     /// are told so.
     gave_up: bool,
+    /// Children that are gone as soon as their last life is over.
+    leaving: Vec<ChildId>,
     /// Told once every actor had its first start.
     started: Option<oneshot::Sender<()>>,
 }
@@ -57,7 +70,7 @@ pub(crate) struct Root {
 impl Root {
     pub(crate) fn new(node: Arc<Shared>, machine: Supervisor, started: oneshot::Sender<()>) -> Self {
         let lives = node.components().iter().map(|_| None).collect();
-        Self { node, machine, lives, gave_up: false, started: Some(started) }
+        Self { node, machine, lives, gave_up: false, leaving: Vec::new(), started: Some(started) }
     }
 }
 
@@ -87,6 +100,14 @@ impl ractor::Actor for Tree {
             }
             Told::Pulse => {
                 root.node.beat();
+                return Ok(());
+            }
+            Told::Change(changes) => {
+                for change in changes {
+                    if let Some(event) = root.change(change) {
+                        root.drive(&myself, event).await;
+                    }
+                }
                 return Ok(());
             }
             Told::Timer(timer) => nunect_supervisor::Event::Timer(timer),
@@ -157,6 +178,45 @@ impl Root {
                 }
             }
         }
+        self.retire();
+    }
+
+    /// What the machine is to know of a change.
+    fn change(&mut self, change: Change) -> Option<nunect_supervisor::Event> {
+        match change {
+            Change::Add(spec, entry) => {
+                let name = spec.name.clone();
+                self.node.add_component(spec, entry);
+                self.lives.push(None);
+                Some(nunect_supervisor::Event::Add(ChildSpec::new(name)))
+            }
+            Change::Remove(name) => {
+                let child = self.machine.find(&name)?;
+                self.leaving.push(child);
+                Some(nunect_supervisor::Event::Remove(child))
+            }
+            Change::Alter(spec) => {
+                let child = self.machine.find(&spec.name)?;
+                self.node.component(index(child)).set_config(spec.config);
+                Some(nunect_supervisor::Event::Restart(child))
+            }
+        }
+    }
+
+    /// Takes leave of the components whose last life is over.
+    fn retire(&mut self) {
+        let Self { node, machine, leaving, .. } = self;
+        leaving.retain(|&child| {
+            let over = machine.state(child).is_none_or(|state| !state.is_alive());
+            if over {
+                let component = node.component(index(child));
+                component.retire();
+                for cause in [Cause::ActorDown(component.name.clone()), Cause::MailboxPaused(component.name.clone())] {
+                    node.set_cause(cause, false);
+                }
+            }
+            !over
+        });
     }
 
     async fn start(
@@ -169,21 +229,22 @@ impl Root {
         match begin(&self.node, &component, Incarnation(generation.0), myself).await {
             Ok(actor) => {
                 self.lives[index(child)] = Some((generation, actor));
-                self.node.set_cause(Cause::ActorDown(component.spec.name.clone()), false);
+                self.node.set_cause(Cause::ActorDown(component.name.clone()), false);
                 nunect_supervisor::Event::Started { child, generation }
             }
             Err(reason) => {
                 let incarnation = Incarnation(generation.0);
                 let event = Event::ActorCrashed { incarnation, reason: reason.clone(), on_message: false };
                 component.note_crash(self.node.clock.now(), &reason);
-                self.node.emit(Some(&component.spec.name), event);
+                self.node.emit(Some(&component.name), event);
                 nunect_supervisor::Event::StartFailed { child, generation, reason }
             }
         }
     }
 
     fn ended(&self, index: usize, generation: Generation, exit: Exit) -> nunect_supervisor::Event {
-        let actor = &self.node.component(index).spec.name;
+        let component = self.node.component(index);
+        let actor = &component.name;
         let incarnation = Incarnation(generation.0);
         match &exit {
             Exit::Normal { reason } => {
@@ -191,7 +252,7 @@ impl Root {
             }
             Exit::Killed => {
                 let reason = "killed".to_owned();
-                self.node.component(index).note_crash(self.node.clock.now(), &reason);
+                component.note_crash(self.node.clock.now(), &reason);
                 self.node.emit(Some(actor), Event::ActorCrashed { incarnation, reason, on_message: false });
             }
             // Told when it happened, before what followed from it.
@@ -216,8 +277,8 @@ impl Root {
             let component = self.node.component(index(child));
             let look = component.look();
             ActorReport {
-                name: component.spec.name.to_string(),
-                kind: component.spec.kind.clone(),
+                name: component.name.to_string(),
+                kind: component.kind.clone(),
                 state: self.machine.state(child).map_or("ended", |state| state.as_str()).to_owned(),
                 restarts: self.machine.restarts(child).unwrap_or(0),
                 incarnation: self.machine.generation(child).map_or(0, |generation| generation.0),
@@ -259,24 +320,13 @@ async fn begin(
     supervisor: &ActorRef<Told>,
 ) -> Result<ActorRef<Ring>, String> {
     let birth = node.birth(component, incarnation);
-    let cell = Cell::new(&component.entry, &component.spec.config, &birth).map_err(|error| error.to_string())?;
+    let cell = Cell::new(&component.entry, &component.config(), &birth).map_err(|error| error.to_string())?;
     let contract = cell.contract().map_err(|error| error.to_string())?;
-    if component.subscribe_once(&contract) {
-        for subscription in &contract.reads {
-            let mailbox = Arc::clone(component);
-            let sink = Arc::new(move |inbound| mailbox.deliver(inbound));
-            match node.bus.subscribe(subscription, sink).await {
-                Ok(subscribed) => subscribed.forever(),
-                Err(error) => {
-                    component.unsubscribed();
-                    return Err(format!("subscribing to {}: {error}", subscription.pattern));
-                }
-            }
-        }
-        node.serve(component, &contract);
-    }
+    component.settle_contract(&contract);
+    component.subscribe(node.bus.as_ref(), &contract.reads).await?;
+    node.serve(component, &contract);
     node.open_ports(component, incarnation, &contract.ports)?;
-    node.emit(Some(&component.spec.name), Event::ActorStarted { incarnation });
+    node.emit(Some(&component.name), Event::ActorStarted { incarnation });
     let life = Life::new(cell, Arc::clone(component), Arc::clone(node));
     // Unnamed: ractor's names are shared by the whole process, and a test runs many nodes in one.
     let (actor, _) = ractor::Actor::spawn_linked(None, Shell, life, supervisor.get_cell())

@@ -4,6 +4,7 @@
 //! after `hang_after`, and after `hang_limit` the process is to end; whoever supervises the process
 //! starts it again. The watch is a thread of its own, since every thread of the runtime may hang.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ pub(crate) fn watch(node: &Arc<Shared>, limits: HangLimits) {
 }
 
 fn look(node: &Weak<Shared>, limits: HangLimits, every: Duration) {
-    let mut seen = Vec::new();
+    let mut seen: BTreeMap<u32, Seen> = BTreeMap::new();
     let mut before = None;
     loop {
         std::thread::sleep(every);
@@ -67,10 +68,10 @@ fn look(node: &Weak<Shared>, limits: HangLimits, every: Duration) {
         // period at a time counts for nothing.
         let passed = before.map_or(every, |before: Now| now.mono.since(before.mono)).min(every.mul_f32(1.5));
         before = Some(now);
-        seen.resize(node.components().len(), Seen::default());
-        for (component, seen) in node.components().iter().zip(&mut seen) {
+        for component in node.components() {
+            let seen = seen.entry(component.slot.0).or_default();
             let turn = component.turn();
-            let actor = &component.spec.name;
+            let actor = &component.name;
             if turn.is_some() && turn == seen.turn {
                 seen.running += passed;
                 if seen.running >= limits.after && !seen.told {

@@ -24,11 +24,11 @@ impl Shared {
             }
             NodeCommand::LogLevel(level) => {
                 self.set_log_level(level);
-                self.emit(Some(&component.spec.name), Event::LogLevelSet { level });
+                self.emit(Some(&component.name), Event::LogLevelSet { level });
                 Ok(NodeAnswer::Done)
             }
             NodeCommand::Chaos { actor, what } => {
-                let target = self.components().into_iter().find(|component| component.spec.name == actor);
+                let target = self.components().into_iter().find(|component| component.name == actor);
                 match target {
                     _ if !self.chaos.load(Ordering::Relaxed) => Err(NodeRefusal {
                         code: 403,

@@ -47,12 +47,11 @@ impl Shared {
             match sensor {
                 Sensor::Host { every } => sooner(&self.sense_every, (*every).max(SENSE_MIN)),
                 Sensor::Link { every } => sooner(&self.link_every, (*every).max(SENSE_MIN)),
-                Sensor::Log => self.logs.ship_to(&component.spec.name),
+                Sensor::Log => self.logs.ship_to(&component.name),
                 Sensor::Bus | Sensor::Node => {}
             }
         }
-        if self.restricted
-            && let Some(grants) = lock(&self.outbox).grants_mut()
+        if let Some(grants) = lock(&self.outbox).grants_mut()
         {
             grants.extend(contract.publishes.iter().cloned());
         }
@@ -99,7 +98,7 @@ impl Shared {
             unit: self.unit.clone(),
             role: self.role,
             session: self.session.clone(),
-            actor: component.spec.name.clone(),
+            actor: component.name.clone(),
             incarnation,
             unit_started: self.started,
             entropy: self.entropy.clone(),

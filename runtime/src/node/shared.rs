@@ -11,7 +11,7 @@ use nunect_core::protocol::log::is_log;
 use nunect_core::random::Entropy;
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    ActorName, Effect, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono, NodeReport, Now,
+    ActorName, ActorSpec, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono, NodeReport, Now,
     RequestError, Role, Sensor, SessionId, StopReason, UnitId,
 };
 use ractor::ActorRef;
@@ -26,7 +26,7 @@ use crate::directory::Directory;
 use crate::logs::Logs;
 use crate::port::Ports;
 use crate::sensor::HostSensor;
-use crate::sync::{lock, read};
+use crate::sync::{lock, read, write};
 use crate::timers::{Timers, Waiting};
 use crate::tree::Told;
 
@@ -54,7 +54,6 @@ pub(crate) struct Shared {
     pub(super) link_every: watch::Sender<Option<Duration>>,
     pub(super) log_level: watch::Sender<Level>,
     pub(super) chaos: AtomicBool,
-    pub(super) restricted: bool,
     pub(super) ports: Ports,
     pub(super) port_tasks: Mutex<JoinSet<()>>,
     pub(super) tree: OnceLock<ActorRef<Told>>,
@@ -69,9 +68,16 @@ impl Shared {
         Arc::clone(&read(&self.components)[index])
     }
 
-    /// All components, in the order in which they came.
+    /// All components that are part of the node, in the order in which they came.
     pub(crate) fn components(&self) -> Vec<Arc<Component>> {
-        read(&self.components).clone()
+        read(&self.components).iter().filter(|component| !component.is_retired()).cloned().collect()
+    }
+
+    /// One more component, after all others.
+    pub(crate) fn add_component(self: &Arc<Self>, spec: ActorSpec, entry: Entry) {
+        let mut components = write(&self.components);
+        let slot = Slot(u32::try_from(components.len()).unwrap_or(u32::MAX));
+        components.push(Arc::new(Component::new(slot, spec, entry, Arc::downgrade(self))));
     }
 
     /// Carries out the effects of one input. Returns why the life is to end, if it is.
@@ -107,14 +113,14 @@ impl Shared {
                     if matches!(event, Event::Malformed { .. }) {
                         component.note_malformed();
                     }
-                    self.emit_about(Some(&component.spec.name), event, about);
+                    self.emit_about(Some(&component.name), event, about);
                 }
                 Effect::Directory(change) => self.directory.apply(change),
                 Effect::Node(id, command) => self.command(component, id, command),
                 Effect::Port(port, bytes) => {
                     if let Err(reason) = component.give_port(port, bytes) {
                         let event = Event::PortFailed { port: port.into(), reason: reason.to_owned() };
-                        self.emit(Some(&component.spec.name), event);
+                        self.emit(Some(&component.name), event);
                     }
                 }
                 Effect::Stop(reason) => end = Some(reason.into_owned()),
@@ -139,13 +145,13 @@ impl Shared {
 
     pub(super) fn tell_refusal(&self, component: Option<&Component>, refusal: Option<Refusal>) {
         if let Some(Refusal { subject, reason, .. }) = refusal.filter(|refusal| refusal.tell) {
-            self.emit(component.map(|component| &component.spec.name), Event::PublishRefused { subject, reason });
+            self.emit(component.map(|component| &component.name), Event::PublishRefused { subject, reason });
         }
     }
 
     /// A mailbox holds back until then.
     pub(crate) fn mailbox_pauses(&self, component: &Component, until: Mono, pause: Duration, crashes: u32) {
-        let actor = &component.spec.name;
+        let actor = &component.name;
         self.timers.set(Waiting::Mailbox(component.slot), Some(until));
         self.emit(Some(actor), Event::MailboxPaused { pause, crashes });
         self.set_cause(Cause::MailboxPaused(actor.clone()), true);
@@ -262,8 +268,8 @@ impl Shared {
             Waiting::Mailbox(slot) => {
                 let component = self.component(slot.0 as usize);
                 if component.resume(self.clock.now()) {
-                    self.emit(Some(&component.spec.name), Event::MailboxResumed);
-                    self.set_cause(Cause::MailboxPaused(component.spec.name.clone()), false);
+                    self.emit(Some(&component.name), Event::MailboxResumed);
+                    self.set_cause(Cause::MailboxPaused(component.name.clone()), false);
                 }
             }
             Waiting::Requests => self.expire(self.clock.mono()),

@@ -97,6 +97,21 @@ impl NodeSpec {
     }
 }
 
+/// What of a node may change while it runs.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// Its actors.
+    pub actors: Vec<ActorSpec>,
+    /// What it may publish; `None`: everything.
+    pub capabilities: Option<Vec<Capability>>,
+    /// Whether commands may do harm to its actors.
+    pub chaos: bool,
+    /// From which level on it writes down what happens.
+    pub log_level: Level,
+    /// The headers of messages that stand beside what is written about them.
+    pub include_fields: Vec<String>,
+}
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -62,7 +62,7 @@ pub(super) async fn linking(node: Arc<Shared>, mut every: watch::Receiver<Option
 pub(super) async fn shipping(node: Arc<Shared>) {
     loop {
         node.logs.filled().await;
-        let shipper = node.components().into_iter().find(|component| Some(&component.spec.name) == node.logs.shipper());
+        let shipper = node.components().into_iter().find(|component| Some(&component.name) == node.logs.shipper());
         if let Some(shipper) = shipper {
             shipper.ring();
         }

@@ -1,7 +1,8 @@
 //! SIGHUP: the configuration is read again, and what can change in a node that runs does.
 
-use nunect_runtime::Node;
+use nunect_core::Event;
 use nunect_runtime::config::Profile;
+use nunect_runtime::{Node, Reload};
 
 use super::super::problem;
 use super::start::Start;
@@ -13,5 +14,35 @@ pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node) {
         start.console.complain("the configuration was not read again; the node goes on as it was");
         return;
     };
-    let _ = (present, node, loaded);
+    let new = loaded.profile;
+    let mut changes = present.diff(&new);
+    if changes.is_empty() {
+        return node.tell(Event::Reloaded { changed: Vec::new(), restart_needed: Vec::new() });
+    }
+    let reload = Reload {
+        actors: new.actors.clone(),
+        capabilities: new.capabilities.clone(),
+        chaos: new.chaos.enabled,
+        log_level: new.logging.min_level,
+        include_fields: new.logging.include_fields.clone(),
+    };
+    let other_kind = match node.reload(reload, start.catalog) {
+        Ok(other_kind) => other_kind,
+        Err(error) => {
+            start.console.complain(&format!("actors.{error}\nthe node goes on as it was"));
+            return;
+        }
+    };
+    for name in other_kind {
+        let key = format!("actors.{name}");
+        changes.live.retain(|live| *live != key);
+        changes.restart.push(key);
+    }
+    // What takes a restart is told at every further reload until it had one.
+    present.actors = new.actors;
+    present.capabilities = new.capabilities;
+    present.chaos = new.chaos;
+    present.logging = new.logging;
+    present.health = new.health;
+    node.tell(Event::Reloaded { changed: changes.live, restart_needed: changes.restart });
 }
