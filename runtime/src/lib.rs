@@ -13,8 +13,6 @@ pub mod node;
 pub mod port;
 #[cfg(test)]
 mod scratch;
-#[cfg(test)]
-mod scratch;
 pub mod sensor;
 mod shell;
 mod sync;
