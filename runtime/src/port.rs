@@ -77,7 +77,7 @@ impl Port {
         name: PortName,
     ) -> (mpsc::Sender<Bytes>, Self) {
         let (sender, inbox) = mpsc::channel(PORT_WAITING_MAX);
-        let (actor, component) = (component.spec.name.clone(), Arc::downgrade(component));
+        let (actor, component) = (component.name.clone(), Arc::downgrade(component));
         let voice = Box::new(move |bytes| {
             if let Some(component) = component.upgrade() {
                 component.control_life(incarnation, Control::Port(name, bytes));
