@@ -22,6 +22,7 @@ pub mod echo;
 pub mod heartbeater;
 pub mod logs;
 pub mod monitor;
+pub mod nats;
 pub mod prober;
 mod round_trips;
 
@@ -34,6 +35,7 @@ pub use echo::Echo;
 pub use heartbeater::Heartbeater;
 pub use logs::Logs;
 pub use monitor::Monitor;
+pub use nats::Nats;
 pub use prober::Prober;
 
 /// Every kind of actor in this crate.
@@ -47,6 +49,7 @@ pub fn catalog() -> Catalog {
         .with::<Commands>()
         .with::<Cluster>()
         .with::<Logs>()
+        .with::<Nats>()
 }
 
 /// The actors of a node whose configuration names none: each with its own defaults, in the order
