@@ -98,13 +98,7 @@ impl Watch {
 
     pub(super) fn hear(&self, event: &Event) {
         match event {
-            Event::Connected => {
-                self.begin();
-                let heard = self.connects.load(Ordering::Relaxed) + 1;
-                // It may have been inferred before it came.
-                self.connects.store(self.connects_until_now().map_or(heard, |all| heard.min(all)), Ordering::Relaxed);
-                self.watchers.tell(&BusEvent::Connected);
-            }
+            Event::Connected => self.came(),
             Event::Disconnected | Event::Closed => self.watchers.tell(&BusEvent::Disconnected),
             Event::SlowConsumer(_) => self.slow_consumer(),
             Event::ServerError(ServerError::Other(error)) => self.server_error(error),
@@ -124,6 +118,21 @@ impl Watch {
                 tracing::debug!(target: "nunect::bus", "{event}");
             }
         }
+    }
+
+    fn came(&self) {
+        let heard = self.connects.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(all) = self.connects_until_now()
+            && heard > all
+        {
+            // It was inferred before it came.
+            self.connects.store(all, Ordering::Relaxed);
+            return;
+        }
+        // Known already, if the end of the one before was heard.
+        self.watchers.tell(&BusEvent::Disconnected);
+        self.begin();
+        self.watchers.tell(&BusEvent::Connected);
     }
 
     /// A connection begins: what was refused before may be permitted, and is told again if it is not.

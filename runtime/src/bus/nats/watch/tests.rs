@@ -146,7 +146,11 @@ fn a_change_that_was_not_heard_is_caught_up_with() {
     // Now it comes after all.
     watch.hear(&Event::Connected);
     assert_eq!(told(&events), []);
+    // Of another, only the end was not heard.
     connects(3);
+    watch.hear(&Event::Connected);
+    assert_eq!(told(&events), [BusEvent::Disconnected, BusEvent::Connected]);
+    connects(4);
     assert!(watch.missed());
     watch.catch_up(false);
     watch.catch_up(false);
