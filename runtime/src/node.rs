@@ -28,6 +28,7 @@ mod connection;
 mod life;
 mod shared;
 mod spec;
+mod switchboard;
 mod tasks;
 
 pub(crate) use shared::Shared;
@@ -222,19 +223,7 @@ impl Node {
     /// What the node says about itself.
     #[must_use]
     pub fn status(&self) -> Status {
-        let outbox = lock(&self.shared.outbox);
-        Status {
-            unit: self.shared.unit.clone(),
-            session: self.shared.session.clone(),
-            bus: self.shared.bus.describe(),
-            connected: outbox.is_connected(),
-            sent: outbox.counters().sent,
-            lost: self.shared.lost.load(Ordering::Relaxed),
-            outbox: outbox.counters(),
-            health: lock(&self.shared.health).health(),
-            uptime: self.shared.clock.mono().since(self.shared.started.mono),
-            restarts: self.shared.restarts.load(Ordering::Relaxed),
-        }
+        self.shared.status()
     }
 
     /// The units that its actors see.

@@ -18,7 +18,7 @@ use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::{End, Observer, Pulse, Record};
+use super::{End, Observer, Pulse, Record, Status};
 use crate::bus::{Bus, BusError};
 use crate::clock::Clock;
 use crate::component::{Component, Control};
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) logs: Logs,
     pub(crate) directory: Directory,
     pub(crate) pulse: Option<Pulse>,
-    pub(super) role: Role,
+    pub(crate) role: Role,
     pub(super) session: SessionId,
     pub(super) entropy: Entropy,
     pub(super) started: Now,
@@ -71,6 +71,23 @@ impl Shared {
     /// All components that are part of the node, in the order in which they came.
     pub(crate) fn components(&self) -> Vec<Arc<Component>> {
         read(&self.components).iter().filter(|component| !component.is_retired()).cloned().collect()
+    }
+
+    /// What the node says about itself.
+    pub(crate) fn status(&self) -> Status {
+        let outbox = lock(&self.outbox);
+        Status {
+            unit: self.unit.clone(),
+            session: self.session.clone(),
+            bus: self.bus.describe(),
+            connected: outbox.is_connected(),
+            sent: outbox.counters().sent,
+            lost: self.lost.load(Ordering::Relaxed),
+            outbox: outbox.counters(),
+            health: lock(&self.health).health(),
+            uptime: self.clock.mono().since(self.started.mono),
+            restarts: self.restarts.load(Ordering::Relaxed),
+        }
     }
 
     /// One more component, after all others.

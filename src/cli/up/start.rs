@@ -9,7 +9,9 @@ use nunect_core::{Catalog, SessionId, UnitId};
 use nunect_runtime::bus::ask::{Inbox, ask};
 use nunect_runtime::config::{ConnectionSection, Profile};
 use nunect_runtime::telemetry::{self, Tap};
-use nunect_runtime::{Bus, Clock, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports};
+use nunect_runtime::{
+    Bus, Clock, ControlError, ControlServer, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports,
+};
 
 use super::super::console::Console;
 use super::super::{exit, problem};
@@ -31,6 +33,8 @@ pub(super) struct Start<'a> {
 /// A node that runs.
 pub(super) struct Started {
     pub(super) node: Node,
+    /// Open as long as this is here.
+    control: Option<ControlServer>,
 }
 
 /// Why a node did not start.
@@ -48,6 +52,7 @@ impl From<Box<dyn std::error::Error>> for Failed {
 impl Started {
     /// Stops the node, and then what stands beside it.
     pub(super) async fn stop(self) -> End {
+        drop(self.control);
         self.node.stop().await
     }
 }
@@ -72,7 +77,36 @@ impl Start<'_> {
         }
         let observer = Box::new(telemetry::trace);
         let node = Node::start(spec, self.catalog, bus, self.clock, observer).await.map_err(Box::from)?;
-        Ok(Started { node })
+        let control = match self.control(profile, &node).await {
+            Ok(control) => control,
+            Err(failed) => {
+                node.stop().await;
+                return Err(failed);
+            }
+        };
+        Ok(Started { node, control })
+    }
+
+    /// Opens the control socket. A machine that has no place for one costs the tools, and not the node.
+    async fn control(&self, profile: &Profile, node: &Node) -> Result<Option<ControlServer>, Failed> {
+        let section = &profile.control;
+        if !section.enabled {
+            return Ok(None);
+        }
+        let error = match ControlServer::start(node.switchboard(), section.socket.as_deref()).await {
+            Ok(control) => return Ok(Some(control)),
+            Err(error) => error,
+        };
+        let code = match &error {
+            ControlError::InUse { unit: Some(unit), .. } if *unit == profile.unit => exit::DUPLICATE,
+            ControlError::InUse { .. } => exit::CONFIGURATION,
+            _ if section.socket.is_some() => exit::CONFIGURATION,
+            _ => {
+                tracing::warn!(target: "nunect::control", "no command line tool can reach this node: {error}");
+                return Ok(None);
+            }
+        };
+        Err(Failed { code, words: problem::chain(&error) })
     }
 
     fn spec(&self, profile: &Profile) -> Result<NodeSpec, Box<dyn std::error::Error>> {
