@@ -1,4 +1,4 @@
-//! An actor that does what it is told: counts, faults, panics, now or a moment later.
+//! An actor that does what it is told: counts, faults, panics, hangs, now or a moment later.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,6 +53,8 @@ impl Actor for Brittle {
                     b"fault" => return Err(Fault::new("told to fault")),
                     b"crash later" => self.crash_at = Some(now.mono + LATER),
                     b"stop" => out.stop("told to stop"),
+                    // For real nodes only: the simulator would hang with it.
+                    b"hang" => std::thread::sleep(Duration::from_secs(3_600)),
                     other => {
                         self.counted += 1;
                         let what = String::from_utf8_lossy(other).into_owned();
