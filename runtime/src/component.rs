@@ -98,6 +98,8 @@ struct Inbox {
     /// Messages that it reported as malformed.
     malformed: u64,
     crashes: u64,
+    /// Lives that were not the first.
+    restarts: u64,
 }
 
 /// What an actor is at, for whoever finds that it does not come back. The words are copied: a
@@ -141,6 +143,7 @@ pub(crate) struct Look {
     pub(crate) last_crash: Option<CrashReport>,
     pub(crate) malformed: u64,
     pub(crate) crashes: u64,
+    pub(crate) restarts: u64,
 }
 
 struct Door {
@@ -171,6 +174,7 @@ impl Component {
             last_crash: None,
             malformed: 0,
             crashes: 0,
+            restarts: 0,
         };
         Self {
             slot,
@@ -263,6 +267,7 @@ impl Component {
             last_crash: inbox.last_crash.clone(),
             malformed: inbox.malformed,
             crashes: inbox.crashes,
+            restarts: inbox.restarts,
         }
     }
 
@@ -325,6 +330,7 @@ impl Component {
         inbox.control.clear();
         inbox.control.extend(first);
         inbox.door = Some(Door { bell, incarnation });
+        inbox.restarts = u64::from(incarnation.0).saturating_sub(1);
         inbox.awake = false;
         inbox.mailbox.attach();
         inbox.ring();
