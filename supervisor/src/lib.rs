@@ -3,6 +3,7 @@
 //! A [`Supervisor`] decides when children start, restart and stop, and when to give up. It never
 //! starts anything itself: a host carries out its [`Action`]s, in order, and answers with
 //! [`Event`]s. The ractor runtime and the simulator are such hosts.
+//! A [`Tree`] is supervisors below supervisors, driven in the same way.
 //!
 //! What a host promises:
 //!
@@ -43,6 +44,7 @@ mod event;
 mod intensity;
 mod spec;
 mod supervisor;
+mod tree;
 
 pub use action::{Action, TimerId};
 pub use backoff::Backoff;
@@ -51,3 +53,4 @@ pub use event::{Event, Exit};
 pub use intensity::Intensity;
 pub use spec::{AutoShutdown, ChildSpec, Restart, Shutdown, Spec, SpecError, Strategy};
 pub use supervisor::Supervisor;
+pub use tree::{NodeSpec, Tree, TreeSpec, View, ViewKind};

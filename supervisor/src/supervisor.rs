@@ -30,7 +30,8 @@ pub struct Supervisor {
     phase: Phase,
     timers: u64,
     rng: ChaCha8Rng,
-    is_root: bool,
+    /// Nobody is to begin it anew when it ends by itself.
+    ends_unit: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ enum Phase {
     /// Keeps the children up.
     Up,
     /// Takes the children down, and then does the last action.
-    Closing { last: Action },
+    Closing { last: Action, told: StopReason },
     /// The last action is done.
     Over { stopped: bool },
 }
@@ -59,7 +60,7 @@ impl Supervisor {
             phase: Phase::New,
             timers: 0,
             rng,
-            is_root: false,
+            ends_unit: false,
         }
     }
 
@@ -67,7 +68,7 @@ impl Supervisor {
     /// so.
     #[must_use]
     pub fn into_root(self) -> Self {
-        Self { is_root: true, ..self }
+        Self { ends_unit: true, ..self }
     }
 
     /// Takes one event and says what is to be done about it, in order.
@@ -94,6 +95,11 @@ impl Supervisor {
     #[must_use]
     pub const fn strategy(&self) -> Strategy {
         self.strategy
+    }
+
+    /// The unit is about to end, so that nobody above it will begin it anew.
+    pub(crate) const fn expect_the_end(&mut self) {
+        self.ends_unit = true;
     }
 
     /// All children, in the order of their start; those that were removed too.
@@ -156,6 +162,14 @@ impl Supervisor {
     #[must_use]
     pub const fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Closing { .. })
+    }
+
+    /// What the children are told that are being taken down for good.
+    pub(crate) const fn farewell(&self) -> Option<StopReason> {
+        match &self.phase {
+            Phase::Closing { told, .. } => Some(*told),
+            Phase::New | Phase::Up | Phase::Over { .. } => None,
+        }
     }
 
     /// Whether the last action was given: [`Action::Stopped`], [`Action::Completed`] or
@@ -293,7 +307,7 @@ impl Supervisor {
         let who = self.slots[index(child)].spec.name.clone();
         out.push(Action::Emit { who: who.clone(), event });
         // Below the root, whether the unit ends is for the parent to decide: to the children it is a restart.
-        let told = if self.is_root { StopReason::NodeShutdown } else { StopReason::Restart };
+        let told = if self.ends_unit { StopReason::NodeShutdown } else { StopReason::Restart };
         self.close(told, Action::Escalate { who, crashes, period, reason }, out);
     }
 
@@ -308,7 +322,7 @@ impl Supervisor {
             };
         if ends {
             let last = Action::Completed { who: slot.spec.name.clone() };
-            let told = if self.is_root { StopReason::NodeShutdown } else { StopReason::Command };
+            let told = if self.ends_unit { StopReason::NodeShutdown } else { StopReason::Command };
             self.close(told, last, out);
         }
     }
@@ -316,7 +330,7 @@ impl Supervisor {
     fn stop(&mut self, reason: StopReason, out: &mut Vec<Action>) {
         match &mut self.phase {
             Phase::New | Phase::Up => self.close(reason, Action::Stopped, out),
-            Phase::Closing { last } if *last != Action::Stopped || reason == StopReason::NodeShutdown => {
+            Phase::Closing { last, .. } if *last != Action::Stopped || reason == StopReason::NodeShutdown => {
                 self.close(reason, Action::Stopped, out);
             }
             Phase::Over { stopped: stopped @ false } => {
@@ -337,7 +351,8 @@ impl Supervisor {
                 slot.doomed = Some(reason);
             }
         }
-        self.phase = Phase::Closing { last };
+        let told = if self.farewell() == Some(StopReason::NodeShutdown) { StopReason::NodeShutdown } else { reason };
+        self.phase = Phase::Closing { last, told };
     }
 
     fn fired(&mut self, timer: TimerId, out: &mut Vec<Action>) {
@@ -368,7 +383,7 @@ impl Supervisor {
             self.begin_lives(out);
         } else if let Some(doomed) = self.slots.iter().rposition(|slot| slot.doomed.is_some()) {
             self.end_life(now, doomed, out);
-        } else if let Phase::Closing { last } = &mut self.phase {
+        } else if let Phase::Closing { last, .. } = &mut self.phase {
             let last = std::mem::replace(last, Action::Stopped);
             self.phase = Phase::Over { stopped: last == Action::Stopped };
             out.push(last);

@@ -7,6 +7,8 @@
 mod host;
 mod referee;
 mod scenario;
+mod stage;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +20,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::host::{Host, Run, Step};
 use crate::scenario::{Disturbance, Fortune, Scenario, any_strategy, exit, scenario, spec};
+use crate::stage::Play;
 
 /// A run without a script: all children are up.
 fn all_up(spec: Spec) -> Host {

@@ -89,7 +89,7 @@ pub(crate) fn exit() -> impl Generator<Value = Exit> {
     ]
 }
 
-fn disturbance() -> impl Generator<Value = Disturbance> {
+pub(crate) fn disturbance() -> impl Generator<Value = Disturbance> {
     let child = || (0..CHILDREN_MAX + 2).prop_map(ChildId);
     prop_oneof![
         30 => (child(), exit(), prop::bool::weighted(0.05))
@@ -108,13 +108,13 @@ pub(crate) fn stop_reason() -> impl Generator<Value = StopReason> {
     prop_oneof![3 => Just(StopReason::NodeShutdown), 1 => Just(StopReason::Restart), 1 => Just(StopReason::Command)]
 }
 
-fn gap_ms() -> impl Generator<Value = u64> {
+pub(crate) fn gap_ms() -> impl Generator<Value = u64> {
     // Whole seconds meet the ends of periods, which are whole seconds often.
     let seconds = (1..10_u64).prop_map(|seconds| seconds * 1_000);
     prop_oneof![3 => Just(0), 6 => 1..200_u64, 2 => 200..5_000_u64, 3 => seconds, 1 => 5_000..60_000_u64]
 }
 
-fn fortune() -> impl Generator<Value = Fortune> {
+pub(crate) fn fortune() -> impl Generator<Value = Fortune> {
     (
         0..50_u64,
         prop::bool::weighted(0.01),

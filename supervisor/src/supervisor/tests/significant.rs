@@ -75,6 +75,6 @@ fn a_stop_on_the_way_has_the_last_word() {
 #[test]
 fn to_the_children_of_the_root_it_is_the_end_of_the_unit() {
     let mut bench = significant(AutoShutdown::AnySignificant, "pT");
-    bench.supervisor.is_root = true;
+    bench.supervisor.ends_unit = true;
     assert_eq!(bench.ends("b"), ["stop a1 NodeShutdown", "arm 1"]);
 }

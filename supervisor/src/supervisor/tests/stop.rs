@@ -98,7 +98,7 @@ fn that_the_node_stops_is_told_to_all_who_were_not_asked_yet_and_not_taken_back(
 #[test]
 fn the_root_tells_its_children_that_its_escalation_is_the_end() {
     let mut bench = running(Strategy::OneForOne, "pp");
-    bench.supervisor.is_root = true;
+    bench.supervisor.ends_unit = true;
     bench.supervisor.window.intensity.crashes = 0;
     assert_eq!(bench.crashes("b"), ["escalated", "stop a1 NodeShutdown", "arm 1"]);
     assert_eq!(bench.ends("a"), ["cancel 1", "escalate 1 panic"]);
