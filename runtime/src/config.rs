@@ -35,7 +35,7 @@ pub use profile::{
 };
 pub use shape::schema;
 pub use time::{Daemon, TimeMode, TimeSection};
-pub use values::{BusUrl, HostPort, Secret, Size};
+pub use values::{BusUrl, HostPort, Secret};
 
 use check::Check;
 use layers::{Layer, Merged};

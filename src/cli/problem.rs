@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use nunect_core::Catalog;
+use nunect_actors::{Heartbeater, Logs};
+use nunect_core::{Actor, Catalog};
 use nunect_runtime::config::{self, Basis, Loaded, Problem, Sources};
 use serde_json::{Value, json};
 
@@ -61,10 +62,15 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 /// The actors of a node whose configuration names none, with what its sections say to them.
 pub(super) fn default_actors(basis: &Basis) -> Value {
-    let health = &basis.health;
+    let Basis { health, logging } = basis;
     let mut actors = nunect_actors::default_actors();
-    actors[<nunect_actors::Heartbeater as nunect_core::Actor>::KIND] =
+    actors[Heartbeater::KIND] =
         json!({ "interval": health.heartbeat_interval, "report_metrics": health.report_metrics });
+    if let Some(logs) = actors.get_mut(Logs::KIND).and_then(Value::as_object_mut) {
+        // What is not said keeps the actor's own default.
+        logs.extend(logging.file.as_ref().map(|file| ("file".to_owned(), json!(file))));
+        logs.extend(logging.publish_level.map(|level| ("publish_level".to_owned(), json!(level))));
+    }
     actors
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use garde::Validate;
 use nunect_core::capability::Capability;
-use nunect_core::config::period_within;
+use nunect_core::config::{Size, period_within, size_within};
 pub use nunect_core::protocol::log::Level;
 use nunect_core::{ActorSpec, Period, Role, UnitId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::time::TimeSection;
-use super::values::{BusUrl, HostPort, Secret, Size, path, printable, size_within, socket_path, token};
+use super::values::{BusUrl, HostPort, Secret, path, printable, socket_path, token};
 
 /// The port of the OpenTelemetry exporter for Prometheus.
 const METRICS_PORT: u16 = 9464;
@@ -164,7 +164,7 @@ pub struct LogFileSection {
     pub folder: PathBuf,
     /// How large one may grow, 64KiB to 1GiB.
     #[serde(default = "LogFileSection::max_size")]
-    #[garde(custom(size_within(Size(64 << 10), Size(1 << 30))))]
+    #[garde(custom(size_within(64 << 10, 1 << 30)))]
     pub max_size: Size,
     /// How many there may be, 1 to 10000; the oldest go first.
     #[serde(default = "LogFileSection::max_files")]

@@ -2,15 +2,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use garde::Validate;
-use nunect_core::config::period_within;
+use nunect_core::config::{Size, period_within};
 use nunect_core::{Actor, Birth, Catalog, ConfigError, Contract, Effects, Fault, Input, Now, Period, Role, UnitId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Basis, HealthSection, Level, Loaded, Origin, Problem, Profile, Size, SourceFile, Sources, TimeMode, load,
-    read_file, schema,
+    Basis, HealthSection, Level, Loaded, Origin, Problem, Profile, SourceFile, Sources, TimeMode, load, read_file,
+    schema,
 };
 
 /// An actor that takes part of the health section.
@@ -402,18 +402,6 @@ fn an_address_is_a_host_and_a_port_or_a_port_of_this_host() {
     assert_eq!(listen("node-1.local:80").host, "node-1.local");
     let variable = Given::nothing().env("NUNECT_METRICS__LISTEN", "9000").loaded().profile.metrics;
     assert_eq!(variable.map(|metrics| metrics.listen.port), Some(9000));
-}
-
-#[test]
-fn a_size_is_shown_as_it_is_read() {
-    for (text, bytes) in [("16MiB", 16 << 20), ("4096", 4096), ("500 kB", 500_000), ("1GiB", 1 << 30), ("7B", 7)] {
-        let size: Size = text.parse().expect("legal");
-        assert_eq!(size, Size(bytes));
-        assert_eq!(size.to_string().parse::<Size>(), Ok(size));
-    }
-    for text in ["", "MiB", "-1", "1.5MiB", "16mib", "99999999999GiB", "16 MiB B"] {
-        assert!(text.parse::<Size>().is_err(), "{text}");
-    }
 }
 
 #[test]
