@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use nunect_core::{Actor, Catalog, PortName};
-use nunect_runtime::{Port, Ports};
+use nunect_runtime::port::{self, Port, Ports};
 
 /// The nunect program, to which kinds of actor can be added.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Program {
     /// The program with the actors that come with nunect.
     #[must_use]
     pub fn new() -> Self {
-        let ports = Ports::default();
+        let ports = Ports::default().with("log-file", port::log_file).with("hook", port::hook);
         Self { catalog: nunect_actors::catalog(), ports }
     }
 

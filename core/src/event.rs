@@ -482,7 +482,7 @@ impl std::fmt::Display for Event {
             Self::ActorCrashed { reason, on_message: true, .. } => write!(f, "crashed on a message: {reason}"),
             Self::ActorCrashed { reason, .. } => write!(f, "crashed: {reason}"),
             Self::ActorStopped { reason, .. } => write!(f, "stopped: {reason}"),
-            Self::RestartScheduled { delay } => write!(f, "restarts in {delay:?}"),
+            Self::RestartScheduled { delay } => write!(f, "restarts in {delay:.1?}"),
             Self::Escalated { crashes, period, reason } => {
                 write!(f, "gave up after {crashes} crashes in {period:?}, the last: {reason}")
             }
@@ -515,8 +515,8 @@ impl std::fmt::Display for Event {
             Self::LogLevelSet { level } => write!(f, "writes down from {level} on"),
             Self::ChaosInjected { what } => write!(f, "chaos: {what}"),
             Self::CommandRefused { command, reason } => write!(f, "{command} refused: {reason}"),
-            Self::ActorHung { on, running } => write!(f, "hangs on {on} for {running:?}"),
-            Self::ActorReturned { running } => write!(f, "came back after {running:?}"),
+            Self::ActorHung { on, running } => write!(f, "hangs on {on} for {running:.1?}"),
+            Self::ActorReturned { running } => write!(f, "came back after {running:.1?}"),
             Self::PortFailed { port, reason } => write!(f, "{port}: {reason}"),
             Self::ClusterChanged { state, peers } => write!(f, "cluster is {state}, {peers} peers"),
             Self::ServerClient { client, connected: true, detail } => write!(f, "{client} connected: {detail}"),

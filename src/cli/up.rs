@@ -180,7 +180,7 @@ fn exit_code(console: &Console, end: End) -> u8 {
         }
         End::Hung { actor, on, running } => {
             console.complain(&format!(
-                "{actor} has not come back from {on} for {running:?}; the process ends, since nothing else helps\n\
+                "{actor} has not come back from {on} for {running:.1?}; the process ends, since nothing else helps\n\
                  Run it under a service manager, or with --respawn, to have it back at once."
             ));
             exit::HUNG

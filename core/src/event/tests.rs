@@ -25,7 +25,7 @@ fn one_of_each() -> Vec<(Event, &'static str)> {
             "crashed on a message: because",
         ),
         (Event::ActorStopped { incarnation: life, reason: reason() }, "stopped: because"),
-        (Event::RestartScheduled { delay: second }, "restarts in 1s"),
+        (Event::RestartScheduled { delay: second }, "restarts in 1.0s"),
         (
             Event::Escalated { crashes: 6, period: second, reason: reason() },
             "gave up after 6 crashes in 1s, the last: because",
@@ -61,8 +61,8 @@ fn one_of_each() -> Vec<(Event, &'static str)> {
         (Event::LogLevelSet { level: Level::Warn }, "writes down from WARN on"),
         (Event::ChaosInjected { what: ChaosKind::Hang }, "chaos: hang"),
         (Event::CommandRefused { command: "CHAOS".to_owned(), reason: reason() }, "CHAOS refused: because"),
-        (Event::ActorHung { on: "a.b".to_owned(), running: second }, "hangs on a.b for 1s"),
-        (Event::ActorReturned { running: second }, "came back after 1s"),
+        (Event::ActorHung { on: "a.b".to_owned(), running: second }, "hangs on a.b for 1.0s"),
+        (Event::ActorReturned { running: second }, "came back after 1.0s"),
         (Event::PortFailed { port: "log-file".into(), reason: reason() }, "log-file: because"),
         (Event::ClusterChanged { state: "DEGRADED".into(), peers: 2 }, "cluster is DEGRADED, 2 peers"),
         (
