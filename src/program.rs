@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use nunect_actors::logs;
+use nunect_actors::monitor::hooks;
 use nunect_core::{Actor, Catalog, PortName};
 use nunect_runtime::port::{self, Port, Ports};
 
@@ -22,7 +24,7 @@ impl Program {
     /// The program with the actors that come with nunect.
     #[must_use]
     pub fn new() -> Self {
-        let ports = Ports::default().with("log-file", port::log_file).with("hook", port::hook);
+        let ports = Ports::default().with(logs::PORT, port::log_file).with(hooks::PORT, port::hook);
         Self { catalog: nunect_actors::catalog(), ports }
     }
 
