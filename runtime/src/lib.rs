@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod directory;
 mod logs;
+pub mod metrics;
 pub mod node;
 pub mod port;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use bus::{Bus, LocalBus, NatsBus, NatsOptions};
 pub use clock::Clock;
 pub use control::{ControlBus, ControlError, ControlServer, Switchboard};
 pub use directory::Directory;
+pub use metrics::{MetricsError, MetricsServer};
 pub use node::{End, Node, NodeSpec, Observer, Pulse, Record, Reload, StartError, Status};
 pub use port::{Port, Ports};
 pub use sensor::HostSensor;
