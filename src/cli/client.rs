@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nunect_core::protocol::inbox;
-use nunect_core::{BusEvent, Message, Now, Pattern, RequestError, SessionId, Subject, Subscription, UnitId};
+use nunect_core::{BusAction, BusEvent, Message, Now, Pattern, RequestError, SessionId, Subject, Subscription, UnitId};
 use nunect_runtime::bus::ask::{Inbox, ask, ask_many};
 use nunect_runtime::bus::{BusError, Inbound, Subscribed};
 use nunect_runtime::{Bus, Clock};
@@ -14,6 +14,11 @@ use tokio::sync::{mpsc, watch};
 
 /// Messages that may wait to be printed; of more, the newest are lost and counted.
 const WAITING_MAX: usize = 65_536;
+/// How much later than the server's word for all that it took its word for what it did not take may
+/// be read: they come in order, and are read by two tasks.
+const REFUSAL_LATE: Duration = Duration::from_millis(20);
+/// Patterns that may not be read, of which we are told: a client has no more subscriptions.
+const UNREADABLE_MAX: usize = 1_024;
 
 /// A connection to a node or to a server.
 pub(super) struct Client {
@@ -34,6 +39,8 @@ struct Heard {
     connected: bool,
     /// Why it does not want us.
     refused: Option<String>,
+    /// What we may not read.
+    unreadable: Vec<String>,
 }
 
 /// Why something did not come about.
@@ -190,7 +197,21 @@ impl Client {
             subscribed.push(self.bus.subscribe(&Subscription::from(pattern.clone()), Arc::new(sink)).await?);
         }
         self.bus.flush(self.timeout).await?;
+        if let Some(pattern) = self.unreadable(patterns).await {
+            return Err(Failure::Refused(format!("the server does not permit to read `{pattern}`")));
+        }
         Ok(Stream { arrived, lost, _subscribed: subscribed })
+    }
+
+    /// The first of `patterns` that the server said we may not read.
+    async fn unreadable(&self, patterns: &[Pattern]) -> Option<Pattern> {
+        let mut heard = self.heard.subscribe();
+        let found = |heard: &Heard| {
+            patterns.iter().find(|pattern| heard.unreadable.iter().any(|one| one == pattern.as_str())).cloned()
+        };
+        let refused = heard.wait_for(|heard| found(heard).is_some());
+        let refused = tokio::time::timeout(REFUSAL_LATE, refused).await;
+        refused.ok().and_then(Result::ok).and_then(|heard| found(&heard))
     }
 
     /// Asks and returns the answer.
@@ -238,7 +259,11 @@ impl Heard {
             BusEvent::Connected => (self.connected, self.refused) = (true, None),
             BusEvent::Disconnected => self.connected = false,
             BusEvent::Refused { reason } => self.refused = Some(reason),
-            BusEvent::Denied { .. } | BusEvent::SlowConsumer => {}
+            BusEvent::Denied { action: BusAction::Subscribe, subject } => {
+                self.unreadable.push(subject);
+                self.unreadable.truncate(UNREADABLE_MAX);
+            }
+            BusEvent::Denied { action: BusAction::Publish, .. } | BusEvent::SlowConsumer => {}
         }
     }
 }

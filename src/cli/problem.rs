@@ -51,7 +51,12 @@ pub(super) fn show(console: &Console, level: Level<'_>, problem: &Problem) {
 
 /// An error with everything that caused it, on one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = format!("error: {error}");
+    format!("error: {}", causes(error))
+}
+
+/// The same, as a part of other words.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         text = format!("{text}: {error}");

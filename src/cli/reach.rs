@@ -24,6 +24,9 @@ pub(super) struct Reach {
     /// A NATS server, in place of a node's control socket; several are tried in order [env: NATS_URL].
     #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "socket", help_heading = "Connection")]
     nats: Vec<String>,
+    /// A file with credentials for the server (`.creds`).
+    #[arg(long, value_name = "FILE", conflicts_with = "socket", help_heading = "Connection")]
+    creds: Option<PathBuf>,
     /// The control socket of a node; without it, that of the one node on this machine.
     #[arg(long, value_name = "PATH", help_heading = "Connection")]
     socket: Option<PathBuf>,
@@ -55,15 +58,17 @@ impl Session {
 }
 
 /// Where a command goes.
-enum Target {
-    Nats(Vec<BusUrl>),
+pub(super) enum Target {
+    /// One of these servers, perhaps with a file of credentials.
+    Nats(Vec<BusUrl>, Option<PathBuf>),
+    /// A control socket.
     Socket(PathBuf),
 }
 
 /// What went wrong on the way, what to do about it, and the exit code.
-struct Lost {
-    reason: String,
-    help: String,
+pub(super) struct Lost {
+    pub(super) reason: String,
+    pub(super) help: String,
     code: u8,
 }
 
@@ -83,7 +88,7 @@ impl Reach {
 
     fn target(&self) -> Result<Target, Lost> {
         if !self.nats.is_empty() {
-            return urls("--nats", &self.nats).map(Target::Nats);
+            return urls("--nats", &self.nats).map(|urls| Target::Nats(urls, self.creds.clone()));
         }
         if let Some(path) = &self.socket {
             return Ok(Target::Socket(path.clone()));
@@ -92,7 +97,7 @@ impl Reach {
         let given: Vec<String> =
             given.split(',').map(str::trim).filter(|url| !url.is_empty()).map(Into::into).collect();
         if !given.is_empty() {
-            return urls(NATS_URL, &given).map(Target::Nats);
+            return urls(NATS_URL, &given).map(|urls| Target::Nats(urls, self.creds.clone()));
         }
         sole(Vec::new())
     }
@@ -129,7 +134,8 @@ fn urls(whence: &str, texts: &[String]) -> Result<Vec<BusUrl>, Lost> {
     texts.iter().map(url).collect()
 }
 
-fn connect(target: Target, timeout: Duration) -> Result<Session, Lost> {
+/// Connects.
+pub(super) fn connect(target: Target, timeout: Duration) -> Result<Session, Lost> {
     let broken = |reason: String| Lost { reason, help: String::new(), code: exit::NOT_MET };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build();
@@ -138,7 +144,7 @@ fn connect(target: Target, timeout: Duration) -> Result<Session, Lost> {
     let me = identity().map_err(|error| broken(error.to_string()))?;
     let client = |bus: Arc<dyn Bus>| Arc::new(Client::new(bus, clock, me.unit.clone(), me.session.clone(), timeout));
     let client = match target {
-        Target::Nats(urls) => {
+        Target::Nats(urls, credentials) => {
             let greeted = anybody(&urls, timeout)?;
             let shown = shown(&urls);
             let options = NatsOptions {
@@ -147,11 +153,11 @@ fn connect(target: Target, timeout: Duration) -> Result<Session, Lost> {
                 session: me.session.clone(),
                 reconnect_wait: Duration::from_secs(1),
                 max_reconnects: None,
-                credentials: None,
+                credentials,
             };
             let random = me.entropy.stream("reconnect", 0);
             let bus = runtime.block_on(NatsBus::connect(options, clock, random));
-            let bus = bus.map_err(|error| broken(format!("{shown}: {error}")))?;
+            let bus = bus.map_err(|error| broken(format!("{shown}: {}", problem::causes(&error))))?;
             let client = client(Arc::new(bus));
             runtime.block_on(client.connected()).map_err(|failure| refused(&shown, &failure, greeted))?;
             client
@@ -197,7 +203,7 @@ fn anybody(urls: &[BusUrl], timeout: Duration) -> Result<bool, Lost> {
 
 fn refused(shown: &str, failure: &Failure, wants_credentials: bool) -> Lost {
     let help = if wants_credentials {
-        "the server wants credentials: write nats://user:password@host:4222"
+        "the server wants credentials: write nats://user:password@host:4222, or name a file with `--creds`"
     } else {
         "look into the server's log"
     };

@@ -138,7 +138,7 @@ fn shown(message: &Message, with_headers: bool, console: &Console) -> String {
         return shown.map(|line| line + "\n").unwrap_or_default();
     }
     let words = match text {
-        Ok(text) => plain(text),
+        Ok(text) => plain(text.strip_suffix('\n').unwrap_or(text)),
         Err(_) => hex(&payload),
     };
     let time = console.paint(Tone::Dim, &time_of_day(message.received.wall));

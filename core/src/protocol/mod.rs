@@ -35,6 +35,7 @@ pub mod header;
 pub mod heartbeat;
 pub mod inbox;
 pub mod log;
+pub mod permissions;
 pub mod rtt;
 pub mod service;
 pub mod sys;

@@ -109,6 +109,12 @@ fn effective(loaded: &Loaded, schema: &Value) -> Value {
     if let Some(metadata) = whole.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("unit_id".to_owned(), loaded.profile.unit.as_str().into());
     }
+    if loaded.profile.metrics.is_none() {
+        whole.insert("metrics".to_owned(), Value::Null);
+    }
+    if loaded.profile.capabilities.is_none() {
+        whole.insert("capabilities".to_owned(), Value::Null);
+    }
     whole.insert("actors".to_owned(), all_actors(&loaded.profile, actors, schema));
     Value::Object(whole)
 }
@@ -120,7 +126,7 @@ fn all_actors(profile: &Profile, given: Value, schema: &Value) -> Value {
     let off: Vec<String> = given.keys().filter(|name| !running.contains(name)).cloned().collect();
     let mut actors = Map::new();
     for name in running.into_iter().chain(off) {
-        let options = given.remove(&name).unwrap_or_default();
+        let options = given.remove(&name).filter(Value::is_object).unwrap_or_else(|| json!({}));
         let kind = options.get("kind").and_then(Value::as_str).unwrap_or(&name).to_owned();
         let own = schema.pointer(&format!("/$defs/actor.{kind}")).unwrap_or(&Value::Null);
         let mut options = complete(schema, own, options);
@@ -139,8 +145,8 @@ fn complete(root: &Value, schema: &Value, value: Value) -> Value {
     let Some(Value::Object(properties)) = schema.get("properties") else { return value };
     let mut given = match value {
         Value::Object(given) => given,
-        Value::Null => Map::new(),
-        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => return other,
+        // Said or left out: there is none of it.
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => return other,
     };
     let mut whole = Map::new();
     for (name, property) in properties {
