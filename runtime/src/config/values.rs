@@ -12,6 +12,9 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+/// How the address of a NATS server begins.
+const SCHEMES: [&str; 2] = ["nats://", "tls://"];
+
 /// Where a port without a host is: nobody outside is let in unless the host is said.
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -36,7 +39,7 @@ impl FromStr for BusUrl {
         let Some((scheme, _)) = text.split_once("://") else {
             return Err(wrong("the URL has no scheme; write nats://host:4222".to_owned()));
         };
-        if scheme != "nats" && scheme != "tls" {
+        if !SCHEMES.iter().any(|known| text.starts_with(known)) {
             return Err(wrong(format!("`{scheme}://` is no scheme of NATS; write nats:// or tls://")));
         }
         let url = Url::parse(text).map_err(|error| wrong(format!("no URL of a server: {error}")))?;
