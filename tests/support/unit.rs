@@ -239,6 +239,10 @@ pub(crate) fn program() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| configures(name)) {
         command.env_remove(name);
     }
+    // Control sockets are where no other test program, and no node of this machine, has its own.
+    let sockets = std::env::temp_dir().join(format!("nunect-test-{}", std::process::id()));
+    std::fs::create_dir_all(&sockets).expect("a temporary folder");
+    command.env("XDG_RUNTIME_DIR", sockets);
     command
 }
 
