@@ -149,6 +149,9 @@ enum Origin {
     Stamp(Arc<Stamp>),
     /// `Name: value\r\n` lines.
     Raw(ByteString),
+    /// Lines that whoever made the message wrote, or that came with the one that it relays, under the
+    /// stamp: of what the stamp owns, theirs counts for nothing.
+    Stamped(Arc<Stamp>, ByteString),
 }
 
 impl Headers {
@@ -174,7 +177,7 @@ impl Headers {
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
         match &self.origin {
-            Origin::Stamp(stamp) => Some(stamp),
+            Origin::Stamp(stamp) | Origin::Stamped(stamp, _) => Some(stamp),
             Origin::None | Origin::Raw(_) => None,
         }
     }
@@ -191,6 +194,8 @@ impl Headers {
             Origin::None => None,
             Origin::Stamp(stamp) => stamp.get(name),
             Origin::Raw(block) => find(block, name).map(Cow::Borrowed),
+            Origin::Stamped(stamp, _) if Stamp::owns(name) => stamp.get(name),
+            Origin::Stamped(_, block) => find(block, name).map(Cow::Borrowed),
         }
     }
 
@@ -225,14 +230,17 @@ impl Headers {
                 }
             }
         }
-        self.origin = Origin::Stamp(stamp);
+        self.origin = match std::mem::take(&mut self.origin) {
+            Origin::None | Origin::Stamp(_) => Origin::Stamp(stamp),
+            Origin::Raw(block) | Origin::Stamped(_, block) => Origin::Stamped(stamp, block),
+        };
     }
 
     /// Calls `each` with every header in the order it is written to the wire.
     pub fn for_each(&self, mut each: impl FnMut(&str, &str)) {
         match &self.origin {
             Origin::None => {}
-            Origin::Stamp(stamp) => stamp.for_each(&mut |name, value: &str| {
+            Origin::Stamp(stamp) | Origin::Stamped(stamp, _) => stamp.for_each(&mut |name, value: &str| {
                 if self.extra(name).is_none() {
                     each(name, value);
                 }
@@ -241,6 +249,11 @@ impl Headers {
                 for (name, value) in lines(block).filter(|(name, _)| self.extra(name).is_none()) {
                     each(name, value);
                 }
+            }
+        }
+        if let Origin::Stamped(_, block) = &self.origin {
+            for (name, value) in lines(block).filter(|(name, _)| !Stamp::owns(name) && self.extra(name).is_none()) {
+                each(name, value);
             }
         }
         for (name, value) in self.extras.iter().flat_map(|extras| extras.iter()) {
@@ -269,6 +282,7 @@ impl Headers {
             Origin::None => 0,
             Origin::Stamp(_) => size_of::<Stamp>(),
             Origin::Raw(block) => block.len(),
+            Origin::Stamped(_, block) => size_of::<Stamp>() + block.len(),
         };
         let each = |(_, value): &(&str, Value)| size_of::<(&str, Value)>() + value.weight();
         origin + self.extras.as_ref().map_or(0, |extras| extras.iter().map(each).sum::<usize>())

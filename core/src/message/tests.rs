@@ -220,3 +220,24 @@ fn a_message_weighs_at_least_what_it_carries() {
     let reply = Subject::from_wire(Bytes::from(long)).expect("ASCII is UTF-8");
     assert!(Message { reply: Some(reply), ..Message::new(subject_of("a")) }.weight() >= empty + 10_000);
 }
+
+#[test]
+fn headers_that_came_with_a_message_go_on_under_the_stamp_but_for_what_the_stamp_owns() {
+    let raw = "X-Origin-ID: SSI-12345\r\nX-Unit-ID: forged\r\nX-Sequence: 99\r\n";
+    let mut headers = Headers::from_raw(Bytes::from_static(raw.as_bytes()));
+    let stamp = Stamp {
+        unit: unit_named("alpha"),
+        session: SessionId::from_random(1),
+        sequence: None,
+        tx: Wall::from_unix_nanos(5),
+        clock: ClockStamp::default(),
+    };
+    headers.complete(Arc::new(stamp), Now::default());
+    assert_eq!(headers.get("X-Origin-ID").as_deref(), Some("SSI-12345"));
+    assert_eq!(headers.get("X-Unit-ID").as_deref(), Some("alpha"));
+    assert_eq!(headers.get("X-Sequence"), None, "an answer has none, whatever came with it");
+    let again = Headers::from_raw(headers.encode());
+    assert_eq!(again.get("X-Origin-ID").as_deref(), Some("SSI-12345"));
+    assert_eq!(again.get("X-Unit-ID").as_deref(), Some("alpha"));
+    assert_eq!(again.get("X-Sequence"), None);
+}
