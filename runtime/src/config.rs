@@ -19,6 +19,7 @@ mod layers;
 mod problem;
 mod profile;
 mod shape;
+mod supervision;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -34,6 +35,7 @@ pub use profile::{
     MetadataSection, MetricsSection, Profile, ProvisioningSection, ServerSection,
 };
 pub use shape::schema;
+pub use supervision::{ChildSection, GroupSection, SupervisionSection};
 pub use time::{Daemon, TimeMode, TimeSection};
 pub use values::{BusUrl, HostPort, Secret};
 
@@ -51,6 +53,7 @@ const SECTIONS: &[&str] = &[
     "capabilities",
     "logging",
     "actors",
+    "supervision",
     "time",
     "chaos",
     "control",
@@ -213,6 +216,7 @@ fn merge(
     let capabilities = check.capabilities();
     let logging = check.section("logging");
     let actors = check.actors(&order);
+    let supervision = check.supervision(&order);
     let time = check.section("time");
     let chaos = check.section("chaos");
     let control = check.section("control");
@@ -231,6 +235,7 @@ fn merge(
                 health,
                 logging,
                 actors,
+                supervision,
                 capabilities,
                 chaos,
                 control,

@@ -8,7 +8,6 @@ use nunect_core::capability::Grants;
 use nunect_core::outbox::{Counters, Outbox};
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{ActorName, ActorSpec, Catalog, ConfigError, Event, Health, Level, Now, SessionId, UnitId};
-use nunect_supervisor::{ChildSpec, Spec, Supervisor};
 use ractor::ActorRef;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -132,7 +131,7 @@ impl Node {
     /// # Errors
     /// When the configuration of an actor is wrong, or the bus refuses the node.
     pub async fn start(
-        spec: NodeSpec,
+        mut spec: NodeSpec,
         catalog: &Catalog,
         bus: Arc<dyn Bus>,
         clock: Clock,
@@ -141,13 +140,18 @@ impl Node {
         for actor in &spec.actors {
             catalog.check(actor)?;
         }
+        let names: Vec<ActorName> = spec.actors.iter().map(|actor| actor.name.clone()).collect();
+        let supervision = spec.supervision.tree(&names);
+        supervision.check()?;
+        // A component and its child in the tree have the same number.
+        let order: Vec<&ActorName> = supervision.actors().into_iter().map(|child| &child.name).collect();
+        spec.actors.sort_by_key(|actor| order.iter().position(|name| **name == actor.name));
         let entries =
             spec.actors.iter().map(|actor| catalog.get(&actor.kind).copied()).collect::<Result<Vec<_>, _>>()?;
         let (responses, waiting) = mpsc::channel(RESPONSES_MAX);
         let (end, ended) = watch::channel(None);
         let (sense_every, sense) = watch::channel(None);
         let (link_every, link) = watch::channel(None);
-        let children = spec.actors.iter().map(|actor| ChildSpec::new(actor.name.clone())).collect();
         let shared = Arc::new_cyclic(|node: &Weak<Shared>| {
             let component = |(index, (actor, entry)): (usize, (ActorSpec, _))| {
                 let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
@@ -193,14 +197,7 @@ impl Node {
         }
         shared.emit(None, Event::NodeStarted { session: shared.session.clone() });
         shared.connect().await?;
-        let supervision = Spec {
-            strategy: spec.strategy,
-            intensity: spec.intensity,
-            backoff: spec.backoff,
-            children,
-            ..Spec::default()
-        };
-        let machine = Supervisor::new(supervision, spec.entropy.stream("supervisor", 0));
+        let machine = nunect_supervisor::Tree::new(supervision, spec.entropy);
         let (started, running) = oneshot::channel();
         let root = Root::new(Arc::clone(&shared), machine, started);
         let (tree, _) =

@@ -8,7 +8,7 @@ use nunect_core::health::Cause;
 use nunect_core::protocol::command::{ActorReport, MailboxReport};
 use nunect_core::requests::Slot;
 use nunect_core::{ActorName, ActorSpec, Entry, Event, Incarnation, NodeAnswer, NodeReport, RequestId, StopReason};
-use nunect_supervisor::{Action, ChildId, ChildSpec, Exit, Generation, Supervisor, TimerId};
+use nunect_supervisor::{Action, ChildId, ChildSpec, Exit, Generation, TimerId, View, ViewKind};
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
@@ -16,6 +16,9 @@ use crate::component::{Component, Control};
 use crate::node::{End, Shared};
 use crate::shell::{Life, Ring, Shell};
 use crate::timers::Waiting;
+
+/// What a report calls the kind of a group of actors, and of the root.
+const SUPERVISOR: &str = "supervisor";
 
 /// What the tree is told from outside.
 #[derive(Debug)]
@@ -54,13 +57,10 @@ pub(crate) struct Tree;
 /// The supervisor and the lives it sees.
 pub(crate) struct Root {
     node: Arc<Shared>,
-    machine: Supervisor,
+    machine: nunect_supervisor::Tree,
     /// The lives of the children, in their order; matched by ractor's id, since it keeps its own in
     /// a table without order.
     lives: Vec<Option<(Generation, ActorRef<Ring>)>>,
-    /// The machine cannot know that it is the root: when it gives up, the node ends, and its actors
-    /// are told so.
-    gave_up: bool,
     /// Children that are gone as soon as their last life is over.
     leaving: Vec<ChildId>,
     /// Told once every actor had its first start.
@@ -68,9 +68,9 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    pub(crate) fn new(node: Arc<Shared>, machine: Supervisor, started: oneshot::Sender<()>) -> Self {
+    pub(crate) fn new(node: Arc<Shared>, machine: nunect_supervisor::Tree, started: oneshot::Sender<()>) -> Self {
         let lives = node.components().iter().map(|_| None).collect();
-        Self { node, machine, lives, gave_up: false, leaving: Vec::new(), started: Some(started) }
+        Self { node, machine, lives, leaving: Vec::new(), started: Some(started) }
     }
 }
 
@@ -153,10 +153,7 @@ impl Root {
                         events.push_back(self.start(myself, child, generation).await);
                     }
                     Action::Stop { child, generation, reason } => match self.life(child, generation) {
-                        Some(_) => {
-                            let reason = if self.gave_up { StopReason::NodeShutdown } else { reason };
-                            self.node.component(index(child)).control(Control::Stopping(reason));
-                        }
+                        Some(_) => self.node.component(index(child)).control(Control::Stopping(reason)),
                         None => tracing::debug!("{child:?} is to stop and has ended"),
                     },
                     Action::Kill { child, generation } => {
@@ -262,49 +259,66 @@ impl Root {
         nunect_supervisor::Event::Exited { child, generation, exit }
     }
 
-    fn emit(&mut self, who: ActorName, event: Event) {
-        self.gave_up |= matches!(event, Event::Escalated { .. });
+    fn emit(&self, who: ActorName, event: Event) {
         let waits = matches!(event, Event::RestartScheduled { .. });
         self.node.emit(Some(&who), event);
         if waits {
-            self.node.set_cause(Cause::ActorDown(who), true);
+            // A group that waits is its actors that are down; each ends that by its start.
+            for child in self.machine.find_all(&who) {
+                self.node.set_cause(Cause::ActorDown(self.node.component(index(child)).name.clone()), true);
+            }
         }
     }
 
     /// Tells an actor what the tree looks like.
     fn describe(&self, slot: Slot, id: RequestId) {
-        let report = |child: ChildId| {
-            let component = self.node.component(index(child));
-            let look = component.look();
-            ActorReport {
-                name: component.name.to_string(),
-                kind: component.kind.clone(),
-                state: self.machine.state(child).map_or("ended", |state| state.as_str()).to_owned(),
-                restarts: self.machine.restarts(child).unwrap_or(0),
-                incarnation: self.machine.generation(child).map_or(0, |generation| generation.0),
-                mailbox: Some(MailboxReport {
-                    depth: look.depth as u64,
-                    capacity: look.limits.capacity as u64,
-                    dropped: look.counters.dropped,
-                    poisoned: look.counters.poisoned,
-                }),
-                last_crash: look.last_crash,
-                children: Vec::new(),
-            }
-        };
         let tree = Box::new(ActorReport {
             name: self.node.unit.to_string(),
-            kind: "supervisor".to_owned(),
+            kind: SUPERVISOR.to_owned(),
             state: "running".to_owned(),
             restarts: 0,
             incarnation: 1,
             mailbox: None,
             last_crash: None,
-            children: self.machine.children().map(report).collect(),
+            children: self.machine.view().into_iter().map(|view| self.report(view)).collect(),
         });
         let result = Ok(NodeAnswer::Description { tree, units: self.node.directory.online() });
         let answer = Control::Node(NodeReport::Done { id, result });
         self.node.component(slot.0 as usize).control_life(id.incarnation, answer);
+    }
+
+    fn report(&self, view: View<'_>) -> ActorReport {
+        let about = ActorReport {
+            name: view.name.to_string(),
+            kind: SUPERVISOR.to_owned(),
+            state: view.state.as_str().to_owned(),
+            restarts: view.restarts,
+            incarnation: view.restarts + 1,
+            mailbox: None,
+            last_crash: None,
+            children: Vec::new(),
+        };
+        match view.kind {
+            ViewKind::Actor { child, generation } => {
+                let component = self.node.component(index(child));
+                let look = component.look();
+                ActorReport {
+                    kind: component.kind.clone(),
+                    incarnation: generation.0,
+                    mailbox: Some(MailboxReport {
+                        depth: look.depth as u64,
+                        capacity: look.limits.capacity as u64,
+                        dropped: look.counters.dropped,
+                        poisoned: look.counters.poisoned,
+                    }),
+                    last_crash: look.last_crash,
+                    ..about
+                }
+            }
+            ViewKind::Group { children, .. } => {
+                ActorReport { children: children.into_iter().map(|view| self.report(view)).collect(), ..about }
+            }
+        }
     }
 
     fn life(&self, child: ChildId, generation: Generation) -> Option<&ActorRef<Ring>> {

@@ -10,6 +10,7 @@ use super::capabilities::{CAPABILITIES_MAX, Entry};
 use super::layers::Merged;
 use super::problem::Problem;
 use super::shape::{Shapes, nearest};
+use super::supervision::{Mistake, SupervisionSection};
 use super::yaml::Part;
 use super::{IDLE_SECTIONS, SECTIONS, UNUSED_SECTIONS, dotted};
 
@@ -110,6 +111,24 @@ impl Check<'_> {
         let mut named: Vec<(&String, &Value)> = actors.iter().collect();
         named.sort_by_key(|(name, _)| order.iter().position(|one| one == *name).unwrap_or(last));
         named.into_iter().filter_map(|(name, options)| self.actor(name, options)).collect()
+    }
+
+    /// Reads who restarts with whom among the actors of these names, those that are switched off too.
+    pub(super) fn supervision(&mut self, actors: &[String]) -> SupervisionSection {
+        const SECTION: &str = "supervision";
+        let before = self.problems.len();
+        let section: SupervisionSection = self.section(SECTION);
+        // Of what could not be read, nothing more can be said.
+        if self.problems.len() == before {
+            let actors: Vec<&str> = actors.iter().map(String::as_str).collect();
+            for Mistake { path, is_key, reason, help } in section.mistakes(&actors) {
+                let path: Vec<&str> = [SECTION].into_iter().chain(path.iter().map(String::as_str)).collect();
+                let part = if is_key { Part::Key } else { Part::Value };
+                let problem = self.problem(&path, part, reason, help);
+                self.problems.push(problem);
+            }
+        }
+        section
     }
 
     fn actor(&mut self, name: &str, options: &Value) -> Option<ActorSpec> {

@@ -11,6 +11,7 @@ use nunect_core::{ActorSpec, Period, Role, UnitId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::supervision::SupervisionSection;
 use super::time::TimeSection;
 use super::values::{BusUrl, HostPort, Secret, path, printable, socket_path, token};
 
@@ -32,6 +33,8 @@ pub struct Profile {
     pub logging: LoggingSection,
     /// What runs on it, in the order of start: the program's own first, then the file's.
     pub actors: Vec<ActorSpec>,
+    /// Who restarts with whom.
+    pub supervision: SupervisionSection,
     /// What it may publish and subscribe to. `None`: everything.
     pub capabilities: Option<Vec<Capability>>,
     /// Whether operators may break its actors.

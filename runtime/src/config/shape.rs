@@ -13,6 +13,7 @@ use super::profile::{
     ChaosSection, ConnectionSection, ControlSection, HealthSection, LoggingSection, MetadataSection, MetricsSection,
     ProvisioningSection,
 };
+use super::supervision::SupervisionSection;
 use super::time::TimeSection;
 use super::{ActorDefaults, Basis, IDLE_SECTIONS, UNUSED_SECTIONS};
 
@@ -32,6 +33,7 @@ pub fn schema(catalog: &Catalog, defaults: ActorDefaults<'_>) -> Value {
     section::<HealthSection>(&mut sections, &mut generator, "health");
     sections.insert("capabilities".to_owned(), capabilities(&mut generator));
     section::<LoggingSection>(&mut sections, &mut generator, "logging");
+    section::<SupervisionSection>(&mut sections, &mut generator, "supervision");
     section::<TimeSection>(&mut sections, &mut generator, "time");
     section::<ChaosSection>(&mut sections, &mut generator, "chaos");
     section::<ControlSection>(&mut sections, &mut generator, "control");
@@ -229,7 +231,10 @@ impl<'a> Shape<'a> {
             Ok(_) if schema.get("items").is_some() => schema.get("items"),
             Ok(_) | Err(_) => {
                 let property = schema.get("properties").and_then(|all| all.get(step));
-                property.or_else(|| schema.get("additionalProperties").filter(|rest| rest.is_object()))
+                // Names that the user chooses follow one pattern.
+                let named = || schema.get("patternProperties")?.as_object()?.values().next();
+                let any = || schema.get("additionalProperties").filter(|rest| rest.is_object());
+                property.or_else(named).or_else(any)
             }
         };
         next.map(|schema| Self { schema, ..self })

@@ -6,9 +6,10 @@ use std::time::Duration;
 use nunect_core::capability::Capability;
 use nunect_core::random::Entropy;
 use nunect_core::{ActorSpec, ConfigError, Level, Role, SessionId, UnitId};
-use nunect_supervisor::{Backoff, Intensity, Strategy};
+use nunect_supervisor::SpecError;
 
 use crate::bus::BusError;
+use crate::config::SupervisionSection;
 use crate::port::Ports;
 use crate::telemetry::Tap;
 use crate::watchdog::HangLimits;
@@ -24,14 +25,10 @@ pub struct NodeSpec {
     pub session: SessionId,
     /// Where its randomness comes from.
     pub entropy: Entropy,
-    /// Its actors, in the order of their start.
+    /// Its actors, in the order of their start where `supervision` does not say another.
     pub actors: Vec<ActorSpec>,
-    /// Who restarts with an actor that crashed.
-    pub strategy: Strategy,
-    /// How many crashes are too many.
-    pub intensity: Intensity,
-    /// How long an actor that keeps crashing waits.
-    pub backoff: Backoff,
+    /// Who restarts with whom.
+    pub supervision: SupervisionSection,
     /// When an actor that does not come back counts as hung, and when the node ends for it.
     pub hang: HangLimits,
     /// What it may publish; `None`: everything.
@@ -82,9 +79,7 @@ impl NodeSpec {
             session: SessionId::from_random(session),
             entropy: Entropy::new(*seed),
             actors,
-            strategy: Strategy::default(),
-            intensity: Intensity::default(),
-            backoff: Backoff::default(),
+            supervision: SupervisionSection::default(),
             hang: HangLimits::default(),
             capabilities: None,
             chaos: false,
@@ -118,6 +113,9 @@ pub enum StartError {
     /// An actor's configuration is wrong.
     #[error("actors.{0}")]
     Config(#[from] ConfigError),
+    /// Its actors cannot be supervised so.
+    #[error("the actors cannot be supervised as they should")]
+    Supervision(#[from] SpecError),
     /// No randomness.
     #[error("the operating system gives no randomness: {0}")]
     Entropy(String),

@@ -112,6 +112,7 @@ impl Start<'_> {
     fn spec(&self, profile: &Profile) -> Result<NodeSpec, Box<dyn std::error::Error>> {
         let spec = NodeSpec::new(profile.unit.clone(), profile.metadata.role, profile.actors.clone())?;
         Ok(NodeSpec {
+            supervision: profile.supervision.clone(),
             capabilities: profile.capabilities.clone(),
             chaos: profile.chaos.enabled,
             log_level: profile.logging.min_level,
