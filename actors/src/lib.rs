@@ -56,7 +56,7 @@ pub fn catalog() -> Catalog {
 /// they start.
 #[must_use]
 pub fn default_actors() -> Value {
-    json!({ "heartbeater": {}, "monitor": {}, "echo": {} })
+    catalog().kinds().map(|kind| (kind.to_owned(), json!({}))).collect()
 }
 
 #[cfg(test)]

@@ -75,6 +75,8 @@ pub(crate) struct Component {
     /// What the bus delivers here, with what ends it.
     subscriptions: Mutex<Vec<(Subscription, Subscribed)>>,
     retired: AtomicBool,
+    /// Whether it has written the directory of units.
+    directory: AtomicBool,
     node: Weak<Shared>,
     inbox: Mutex<Inbox>,
     /// The tasks beside the present life.
@@ -186,8 +188,19 @@ impl Component {
             inbox: Mutex::new(inbox),
             subscriptions: Mutex::default(),
             retired: AtomicBool::new(false),
+            directory: AtomicBool::new(false),
             ports: Mutex::default(),
         }
+    }
+
+    /// It writes the directory of units.
+    pub(crate) fn note_directory(&self) {
+        self.directory.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has written the directory of units since this was asked last.
+    pub(crate) fn wrote_directory(&self) -> bool {
+        self.directory.swap(false, Ordering::Relaxed)
     }
 
     /// How it is configured.

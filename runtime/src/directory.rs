@@ -54,6 +54,12 @@ impl Directory {
         rows
     }
 
+    /// Forgets every unit.
+    pub(crate) fn clear(&self) {
+        let units: Vec<UnitId> = self.units.iter().map(|row| row.key().clone()).collect();
+        units.into_iter().for_each(|unit| self.apply(DirectoryChange::Forgotten(unit)));
+    }
+
     pub(crate) fn apply(&self, change: DirectoryChange) {
         let (before, after) = match change {
             DirectoryChange::Seen(status) => {

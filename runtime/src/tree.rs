@@ -336,6 +336,10 @@ async fn begin(
     let birth = node.birth(component, incarnation);
     let cell = Cell::new(&component.entry, &component.config(), &birth).map_err(|error| error.to_string())?;
     let contract = cell.contract().map_err(|error| error.to_string())?;
+    if component.wrote_directory() {
+        // What the life before wrote there is known to nobody any more.
+        node.directory.clear();
+    }
     component.settle_contract(&contract);
     component.subscribe(node.bus.as_ref(), &contract.reads).await?;
     node.serve(component, &contract);

@@ -131,6 +131,13 @@ pub fn unavailable(reply: Subject) -> Message {
         .with(&header::REASON, header::Value::Word("mailbox full"))
 }
 
+/// Whether a subject or pattern belongs to the NATS server itself: what it tells about itself, and how
+/// its tools find services.
+#[must_use]
+pub fn is_servers_own(subject: &str) -> bool {
+    subject.starts_with('$')
+}
+
 /// What happens to a message of a family while the bus is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwayRule {

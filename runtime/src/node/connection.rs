@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nunect_core::health::Cause;
 use nunect_core::requests::Pending;
-use nunect_core::{BusEvent, Event, Message, RequestError, Sensor, Subscription};
+use nunect_core::{BusEvent, Event, Message, RequestError, Sensor, Subscription, protocol};
 use tokio::sync::watch;
 
 use super::Shared;
@@ -80,7 +80,10 @@ impl Shared {
             }
             BusEvent::Denied { action, subject } => {
                 tell_bus();
-                self.set_cause(Cause::Denied(format!("{action} {subject}")), true);
+                // What the server offers of itself is for those who may see it; a node does without.
+                if !protocol::is_servers_own(subject) {
+                    self.set_cause(Cause::Denied(format!("{action} {subject}")), true);
+                }
             }
             BusEvent::Refused { reason } => {
                 tell_bus();

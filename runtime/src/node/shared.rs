@@ -132,7 +132,10 @@ impl Shared {
                     }
                     self.emit_about(Some(&component.name), event, about);
                 }
-                Effect::Directory(change) => self.directory.apply(change),
+                Effect::Directory(change) => {
+                    component.note_directory();
+                    self.directory.apply(change);
+                }
                 Effect::Node(id, command) => self.command(component, id, command),
                 Effect::Port(port, bytes) => {
                     if let Err(reason) = component.give_port(port, bytes) {
