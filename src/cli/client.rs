@@ -122,11 +122,6 @@ impl Client {
         self.clock.now()
     }
 
-    /// Whether the bus is there.
-    pub(super) fn is_connected(&self) -> bool {
-        self.heard.borrow().connected
-    }
-
     /// Waits until the bus is there.
     ///
     /// # Errors
@@ -263,7 +258,9 @@ impl Heard {
                 self.unreadable.push(subject);
                 self.unreadable.truncate(UNREADABLE_MAX);
             }
-            BusEvent::Denied { action: BusAction::Publish, .. } | BusEvent::SlowConsumer => {}
+            BusEvent::Denied { action: BusAction::Publish, .. }
+            | BusEvent::Permitted { .. }
+            | BusEvent::SlowConsumer => {}
         }
     }
 }

@@ -4,6 +4,7 @@ mod client;
 mod completions;
 mod config;
 mod console;
+mod doctor;
 mod greeting;
 mod logging;
 mod new;
@@ -75,6 +76,8 @@ enum Command {
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Look for what would keep a node from doing well here.
+    Doctor(doctor::Arguments),
     /// Begin something of your own.
     #[command(subcommand)]
     New(new::Command),
@@ -100,6 +103,7 @@ pub(crate) fn main(catalog: &Catalog, ports: &Ports) -> ExitCode {
         Command::Pub(arguments) => wire::publish(&arguments, &console),
         Command::Req(arguments) => wire::request(&arguments, &console),
         Command::Config(command) => config::run(&command, catalog, &console),
+        Command::Doctor(arguments) => doctor::run(&arguments, catalog, &console),
         Command::New(command) => new::run(&command, catalog, &console),
         Command::Completions(arguments) => completions::complete(&arguments),
         Command::Man(arguments) => completions::manual(&arguments, &console),

@@ -79,6 +79,20 @@ pub(super) fn default_actors(basis: &Basis) -> Value {
     actors
 }
 
+/// Reads the configuration of a node.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn read(
+    path: Option<&Path>,
+    flags: Vec<(String, Value)>,
+    catalog: &Catalog,
+) -> Result<Loaded, Vec<Problem>> {
+    let file = path.map(config::read_file).transpose()?;
+    let sources = Sources { defaults: &default_actors, file, environment: config::environment(), flags };
+    config::load(sources, catalog, &host_name())
+}
+
 /// Reads the configuration of a node, and shows whatever is wrong with it.
 ///
 /// # Errors
@@ -89,10 +103,7 @@ pub(super) fn load(
     catalog: &Catalog,
     console: &Console,
 ) -> Result<Loaded, u8> {
-    let file = path.map(config::read_file).transpose();
-    let sources = |file| Sources { defaults: &default_actors, file, environment: config::environment(), flags };
-    let loaded = file.and_then(|file| config::load(sources(file), catalog, &host_name()));
-    match loaded {
+    match read(path, flags, catalog) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 show(console, Level::WARNING, warning);

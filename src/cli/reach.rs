@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use nunect_core::{Period, Role, UnitId};
 use nunect_runtime::config::BusUrl;
-use nunect_runtime::{Bus, Clock, NatsBus, NatsOptions, NodeSpec};
+use nunect_runtime::control::find_socket;
+use nunect_runtime::{Bus, Clock, ControlBus, ControlError, NatsBus, NatsOptions, NodeSpec};
 
 use super::client::{Client, Failure};
 use super::console::Console;
@@ -48,6 +49,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Does one thing, and others may follow.
+    pub(super) fn wait<T>(&self, command: impl Future<Output = T>) -> T {
+        self.runtime.block_on(command)
+    }
+
     /// Runs a command to its end.
     pub(super) fn run<T>(self, command: impl Future<Output = T>) -> T {
         let done = self.runtime.block_on(command);
@@ -99,28 +105,25 @@ impl Reach {
         if !given.is_empty() {
             return urls(NATS_URL, &given).map(|urls| Target::Nats(urls, self.creds.clone()));
         }
-        sole(Vec::new())
+        find_socket(None).map(Target::Socket).map_err(|error| unreached(&error))
     }
 }
 
-/// The one node on this machine.
-fn sole(sockets: Vec<PathBuf>) -> Result<Target, Lost> {
-    match <[PathBuf; 1]>::try_from(sockets) {
-        Ok([path]) => Ok(Target::Socket(path)),
-        Err(none) if none.is_empty() => Err(Lost {
-            reason: "no node runs on this machine: there is no control socket".to_owned(),
-            help: "start one with `nunect up`, or name a NATS server with `--nats URL`".to_owned(),
-            code: exit::NOT_MET,
-        }),
-        Err(several) => {
-            let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
-            Err(Lost {
-                reason: format!("{} nodes run on this machine", list.len()),
-                help: format!("choose one with `--socket`: {}", list.join(", ")),
-                code: exit::CONFIGURATION,
-            })
-        }
-    }
+/// Why there is no node, with what to do in the same words.
+fn unreached(error: &ControlError) -> Lost {
+    let code = match error {
+        ControlError::Several(_) | ControlError::TooLong(_) | ControlError::NoSocket(_) => exit::CONFIGURATION,
+        ControlError::Folder { .. }
+        | ControlError::InUse { .. }
+        | ControlError::Io { .. }
+        | ControlError::NoNode
+        | ControlError::NobodyListens(_)
+        | ControlError::Permission(_)
+        | ControlError::Protocol { .. }
+        | ControlError::Refused { .. }
+        | ControlError::NoAnswer(_) => exit::NOT_MET,
+    };
+    Lost { reason: problem::causes(error), help: String::new(), code }
 }
 
 fn urls(whence: &str, texts: &[String]) -> Result<Vec<BusUrl>, Lost> {
@@ -163,7 +166,9 @@ pub(super) fn connect(target: Target, timeout: Duration) -> Result<Session, Lost
             client
         }
         Target::Socket(path) => {
-            return Err(broken(format!("{}: this version has no control socket", path.display())));
+            let bus = runtime.block_on(ControlBus::connect(&path, clock));
+            let bus = bus.map_err(|error| unreached(&error))?;
+            client(Arc::new(bus))
         }
     };
     Ok(Session { runtime, client })
