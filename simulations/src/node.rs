@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use nunect_core::random::{Entropy, Rng};
-use nunect_core::{ActorSpec, Catalog, ConfigError, Message, Mono, Now, Role, Subject, UnitId};
+use nunect_core::{ActorName, ActorSpec, Catalog, ConfigError, Message, Mono, Now, Role, Subject, UnitId};
+use nunect_supervisor::TreeSpec;
 
 use crate::around::Around;
 use crate::clock::{Clock, Running};
@@ -26,8 +27,10 @@ pub struct NodeSpec {
     pub unit: UnitId,
     /// What it is for.
     pub role: Role,
-    /// Its actors, in the order they start.
+    /// Its actors, in the order they start where `supervision` does not say another.
     pub actors: Arc<[ActorSpec]>,
+    /// Who restarts with whom; `None`: nobody with anybody else.
+    pub supervision: Option<Arc<TreeSpec>>,
     /// How wrong its clocks are.
     pub clock: Clock,
     /// Whether commands may do harm to its actors.
@@ -38,7 +41,39 @@ impl NodeSpec {
     /// A node of the default role whose clocks are right.
     #[must_use]
     pub fn new(unit: UnitId, actors: impl Into<Arc<[ActorSpec]>>) -> Self {
-        Self { unit, role: Role::default(), actors: actors.into(), clock: Clock::default(), chaos: false }
+        let (role, clock) = (Role::default(), Clock::default());
+        Self { unit, role, actors: actors.into(), supervision: None, clock, chaos: false }
+    }
+
+    /// The tree that its actors stand in.
+    pub(crate) fn tree(&self) -> TreeSpec {
+        match &self.supervision {
+            Some(tree) => TreeSpec::clone(tree),
+            None => TreeSpec::flat(self.actors.iter().map(|actor| actor.name.clone())),
+        }
+    }
+
+    /// # Errors
+    /// When a catalog does not take an actor, or its supervision is not that of its actors.
+    pub(crate) fn check(&self, catalog: &Catalog) -> Result<(), ConfigError> {
+        self.actors.iter().try_for_each(|actor| catalog.check(actor))?;
+        let tree = self.tree();
+        tree.check().map_err(|error| ConfigError::new("supervision", error.to_string()))?;
+        let mut supervised: Vec<&ActorName> = tree.actors().into_iter().map(|actor| &actor.name).collect();
+        let mut actors: Vec<&ActorName> = self.actors.iter().map(|actor| &actor.name).collect();
+        supervised.sort_unstable();
+        actors.sort_unstable();
+        if supervised == actors {
+            return Ok(());
+        }
+        Err(ConfigError::new("supervision", "the actors in it are not those of the node"))
+    }
+
+    /// The number of an actor in the trace, or that of a group: groups come after all actors.
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        let actors = self.actors.iter().map(|actor| &actor.name);
+        let groups = self.supervision.iter().flat_map(|tree| tree.groups());
+        (0..).zip(actors.chain(groups)).find(|(_, other)| other.as_str() == name).map(|(number, _)| number)
     }
 }
 

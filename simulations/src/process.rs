@@ -15,12 +15,10 @@ use nunect_core::protocol::dead;
 use nunect_core::random::{ChaCha8Rng, Entropy, Rng};
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    Birth, BusEvent, Catalog, ConfigError, Event, Health, HostReport, Level, LinkReport, Message, Mono, NodeCommand,
-    NodeReport, Now, PortName, RequestError, RequestId, Role, SessionId, StopReason, Subject, UnitId,
+    ActorName, Birth, BusEvent, Catalog, ConfigError, Event, Health, HostReport, Level, LinkReport, Message, Mono,
+    NodeCommand, NodeReport, Now, PortName, RequestError, RequestId, Role, SessionId, StopReason, Subject, UnitId,
 };
-use nunect_supervisor::{
-    Action, ChildId, ChildSpec, Event as Report, Exit, Generation, Spec, Strategy, Supervisor, TimerId,
-};
+use nunect_supervisor::{Action, ChildId, Event as Report, Exit, Generation, TimerId, Tree};
 
 use crate::around::Around;
 use crate::component::{Answer, Component, Directory, End, Office, Senses};
@@ -61,10 +59,8 @@ struct Registry {
     session: SessionId,
     entropy: Entropy,
     started: Now,
-    supervisor: Supervisor,
+    supervisor: Tree,
     timers: Vec<(TimerId, Mono)>,
-    /// The supervisor is about to end it all.
-    gave_up: bool,
     health: NodeHealth,
     host: HostSensor,
     log_level: Level,
@@ -117,8 +113,6 @@ impl Process {
             Ok(Component::new(slot, actor.name.clone(), Arc::clone(&spec.actors), *entry))
         });
         let components = components.collect::<Result<Vec<_>, ConfigError>>()?;
-        let children = spec.actors.iter().map(|actor| ChildSpec::new(actor.name.clone())).collect();
-        let supervision = Spec::new(Strategy::OneForOne, children);
         Ok(Self {
             due: vec![Mono::MAX; components.len()],
             next_due: Mono::MAX,
@@ -137,9 +131,8 @@ impl Process {
                 role: spec.role,
                 session,
                 started: now,
-                supervisor: Supervisor::new(supervision, entropy.stream("supervisor", 0)),
+                supervisor: Tree::new(spec.tree(), entropy.clone()),
                 timers: Vec::new(),
-                gave_up: false,
                 health: NodeHealth::default(),
                 host: HostSensor::new(&entropy),
                 log_level: Level::default(),
@@ -362,14 +355,15 @@ impl Process {
         match action {
             Action::Start { child, generation } => self.begin(now, child, generation, around),
             Action::Stop { child, reason, .. } => {
-                // The root has no parent that would start the node again.
-                let reason = if self.registry.gave_up { StopReason::NodeShutdown } else { reason };
-                let slot = index(child.0);
+                let Some(slot) = self.slot(child) else { return };
                 let component = &mut self.components[slot];
                 let end = component.stop(now, reason, &mut self.office, around);
                 self.after(now, slot, end.and(Err(End::Stopped(why(reason).to_owned()))), around);
             }
-            Action::Kill { child, .. } => self.after(now, index(child.0), Err(End::Killed), around),
+            Action::Kill { child, .. } => {
+                let Some(slot) = self.slot(child) else { return };
+                self.after(now, slot, Err(End::Killed), around);
+            }
             Action::Arm { timer, at } => {
                 self.registry.timers.push((timer, at));
                 self.note_timers();
@@ -379,12 +373,13 @@ impl Process {
                 self.note_timers();
             }
             Action::Emit { who, event } => {
-                self.registry.gave_up |= matches!(event, Event::Escalated { .. });
                 let waits = matches!(event, Event::RestartScheduled { .. });
-                let actor = self.components.iter().find(|component| component.name == who);
-                around.emit(actor.map(|component| (component.slot, &component.name)), event);
-                if let Some(name) = actor.filter(|_| waits).map(|component| component.name.clone()) {
-                    self.set_health(Cause::ActorDown(name), true, around);
+                around.emit(self.number(&who).map(|number| (number, &who)), event);
+                // A group that waits is its actors that are down; each ends that by its start.
+                for child in self.registry.supervisor.find_all(&who).into_iter().filter(|_| waits) {
+                    if let Some(name) = self.registry.supervisor.name(child).cloned() {
+                        self.set_health(Cause::ActorDown(name), true, around);
+                    }
                 }
             }
             Action::Escalate { .. } => self.over = Some(Down::Escalated),
@@ -392,9 +387,22 @@ impl Process {
         }
     }
 
+    /// The place of a child of the tree, which has an order of its own, among the components.
+    fn slot(&self, child: ChildId) -> Option<usize> {
+        let name = self.registry.supervisor.name(child)?;
+        self.components.iter().position(|component| component.name == *name)
+    }
+
+    /// The number of an actor or a group in the trace, see [`NodeSpec::number`].
+    fn number(&self, who: &ActorName) -> Option<u32> {
+        let actors = self.components.iter().map(|component| &component.name);
+        let all = actors.chain(self.registry.supervisor.groups());
+        (0..).zip(all).find(|(_, name)| *name == who).map(|(number, _)| number)
+    }
+
     /// Begins a life of an actor.
     fn begin(&mut self, now: Now, child: ChildId, generation: Generation, around: &mut Around<'_>) {
-        let slot = index(child.0);
+        let Some(slot) = self.slot(child) else { return };
         let component = &mut self.components[slot];
         let Registry { unit, role, session, started, entropy, .. } = self.registry.as_ref();
         let birth = Birth {
@@ -491,7 +499,8 @@ impl Process {
         let component = &mut self.components[slot];
         let Some(incarnation) = component.bury() else { return };
         self.office.requests.forget(Slot(component.slot), incarnation);
-        let (child, generation, name) = (child(slot), component.generation, component.name.clone());
+        let (generation, name) = (component.generation, component.name.clone());
+        let Some(child) = self.registry.supervisor.find(&name) else { return };
         let actor = Some((component.slot, &name));
         let exit = match end {
             End::Stopped(reason) => {
@@ -596,11 +605,6 @@ const fn why(reason: StopReason) -> &'static str {
         StopReason::Restart => "a sibling restarts",
         StopReason::Command => "as commanded",
     }
-}
-
-/// A component is a child of the same number.
-fn child(slot: usize) -> ChildId {
-    ChildId(u32::try_from(slot).unwrap_or(u32::MAX))
 }
 
 fn index(slot: u32) -> usize {

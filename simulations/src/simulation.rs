@@ -9,7 +9,6 @@ use nunect_core::{Catalog, ConfigError, Event, Health, Message, Now, UnitId};
 
 use crate::around::Around;
 use crate::checker::Checker;
-use crate::clock::Clock;
 use crate::fault::{Fault, Kind};
 use crate::happening::Happening;
 use crate::heap::Heap;
@@ -150,10 +149,7 @@ impl Simulation {
     /// When it runs, or an actor cannot be configured so.
     pub fn start_node(&mut self, spec: NodeSpec) -> Result<(), StartError> {
         let unit = spec.unit.clone();
-        for actor in spec.actors.iter() {
-            let config = |error| StartError::Config { unit: unit.clone(), error };
-            self.catalog.check(actor).map_err(config)?;
-        }
+        spec.check(&self.catalog).map_err(|error| StartError::Config { unit: unit.clone(), error })?;
         let number = match self.numbers.get(&unit) {
             Some(&number) => {
                 let node = &mut self.nodes[index(number)];
@@ -281,7 +277,7 @@ impl Simulation {
         self.witness.counters
     }
 
-    /// The events of one actor of one node, or of the node itself, in order and with their true
+    /// The events of one actor or group of one node, or of the node itself, in order and with their true
     /// times; those since [`keep_events`](Self::keep_events).
     pub fn events<'a>(
         &'a self,
@@ -289,12 +285,12 @@ impl Simulation {
         actor: Option<&str>,
     ) -> impl Iterator<Item = (Duration, &'a Event)> + use<'a> {
         let number = self.numbers.get(unit).copied();
-        let actors = number.and_then(|number| self.nodes.get(index(number))).map(|node| &node.spec.actors);
-        let slot = actor.map(|actor| {
-            (0..).zip(actors.into_iter().flat_map(|actors| actors.iter())).find(|(_, spec)| spec.name.as_str() == actor)
-        });
+        let node = number.and_then(|number| self.nodes.get(index(number)));
         // An actor that is not there has no events; the node itself has those of nobody.
-        let wanted = slot.map_or(Some(None), |slot| slot.map(|(slot, _)| Some(slot)));
+        let wanted = match actor {
+            Some(actor) => node.and_then(|node| node.spec.number(actor)).map(Some),
+            None => Some(None),
+        };
         let kept = self.witness.kept.iter().flatten();
         kept.filter(move |kept| Some(kept.node) == number && Some(kept.actor) == wanted)
             .map(|kept| (Duration::from_nanos(kept.at), &kept.event))
@@ -334,7 +330,7 @@ impl Simulation {
 
     fn plan_node(&mut self, planned: &PlannedNode, spread: u64) {
         let PlannedNode { unit, role, actors, .. } = planned.clone();
-        let spec = NodeSpec { unit, role, actors, clock: Clock::default(), chaos: false };
+        let spec = NodeSpec { role, ..NodeSpec::new(unit, actors) };
         let Some(number) = self.add(spec) else { return };
         let node = &mut self.nodes[index(number)];
         node.draw_clock(planned.offset_max_ns, planned.drift_max_ppb);

@@ -99,7 +99,8 @@ pub enum What<'a> {
     },
     /// Something observable.
     Event {
-        /// The actor it happened to; none when it was the node.
+        /// The actor it happened to; none when it was the node. Groups of actors count on from the
+        /// actors, in the order of their definition, depth first.
         actor: Option<u32>,
         /// What it was.
         event: Cow<'a, Event>,

@@ -143,6 +143,11 @@ impl Tree {
         (0..u32::try_from(self.leaves.len()).unwrap_or(u32::MAX)).map(ChildId)
     }
 
+    /// The names of the groups in the order of their definition, depth first.
+    pub fn groups(&self) -> impl Iterator<Item = &ActorName> {
+        self.groups.iter().filter_map(|group| group.name.as_ref())
+    }
+
     /// The actor of that name, unless it was removed.
     #[must_use]
     pub fn find(&self, name: &ActorName) -> Option<ChildId> {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use nunect_core::health::Cause;
 use nunect_core::protocol::command::{ActorReport, ChaosKind};
 use nunect_core::{Event, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Now, RequestId};
-use nunect_supervisor::ChildId;
+use nunect_supervisor::{View, ViewKind};
 
 use super::Work;
 use super::{Hung, INJECTED, Process, index};
 use crate::around::Around;
 use crate::component::{Answer, Component, End};
 use crate::trace::Down;
+
+/// What a report calls the kind of a group of actors, and of the root.
+const SUPERVISOR: &str = "supervisor";
 
 /// How long a chaos command lets a mailbox hold back.
 const CHAOS_PAUSE: Duration = Duration::from_secs(10);
@@ -62,29 +65,43 @@ impl Process {
 
     /// What the tree of actors looks like.
     fn describe(&self) -> ActorReport {
-        let supervisor = &self.registry.supervisor;
-        let children = self.components.iter().map(|component| {
-            let child = ChildId(component.slot);
-            ActorReport {
-                name: component.name.to_string(),
-                kind: component.kind().to_owned(),
-                state: supervisor.state(child).map_or("ended", |state| state.as_str()).to_owned(),
-                restarts: supervisor.restarts(child).unwrap_or(0),
-                incarnation: supervisor.generation(child).map_or(0, |generation| generation.0),
-                mailbox: component.mailbox_report(),
-                last_crash: self.registry.crashes[index(component.slot)].clone(),
-                children: Vec::new(),
-            }
-        });
         ActorReport {
             name: self.registry.unit.to_string(),
-            kind: "supervisor".to_owned(),
+            kind: SUPERVISOR.to_owned(),
             state: "running".to_owned(),
             restarts: 0,
             incarnation: 1,
             mailbox: None,
             last_crash: None,
-            children: children.collect(),
+            children: self.registry.supervisor.view().into_iter().map(|view| self.report_of(view)).collect(),
+        }
+    }
+
+    fn report_of(&self, view: View<'_>) -> ActorReport {
+        let about = ActorReport {
+            name: view.name.to_string(),
+            kind: SUPERVISOR.to_owned(),
+            state: view.state.as_str().to_owned(),
+            restarts: view.restarts,
+            incarnation: view.restarts + 1,
+            mailbox: None,
+            last_crash: None,
+            children: Vec::new(),
+        };
+        match view.kind {
+            ViewKind::Actor { child, generation } => match self.slot(child) {
+                Some(slot) => ActorReport {
+                    kind: self.components[slot].kind().to_owned(),
+                    incarnation: generation.0,
+                    mailbox: self.components[slot].mailbox_report(),
+                    last_crash: self.registry.crashes[slot].clone(),
+                    ..about
+                },
+                None => about,
+            },
+            ViewKind::Group { children, .. } => {
+                ActorReport { children: children.into_iter().map(|view| self.report_of(view)).collect(), ..about }
+            }
         }
     }
 

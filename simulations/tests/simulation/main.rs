@@ -1,5 +1,6 @@
 //! The simulator from outside: what it hosts, how its world behaves, and what its scenarios find.
 
+mod groups;
 mod host;
 mod mesh;
 mod scenarios;

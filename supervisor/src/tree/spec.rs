@@ -85,6 +85,19 @@ impl TreeSpec {
         actors
     }
 
+    /// The names of the groups in the order of their definition, depth first.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&ActorName> {
+        let mut groups = Vec::new();
+        for child in &self.children {
+            if let NodeSpec::Group { name, spec, .. } = child {
+                groups.push(name);
+                groups.extend(spec.groups());
+            }
+        }
+        groups
+    }
+
     /// Finds what a tree could not do sensibly.
     ///
     /// # Errors

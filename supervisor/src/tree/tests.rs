@@ -270,6 +270,7 @@ fn groups_stand_in_groups() {
     assert_eq!(bench.up("a"), ["start b2"]);
     assert_eq!(bench.up("b"), ["start c2"]);
     let all = |of: &str| bench.tree.find_all(&name(of)).into_iter().map(|child| child.0).collect::<Vec<_>>();
+    assert!(bench.tree.groups().map(ActorName::as_str).eq(["outer", "inner"]));
     assert_eq!((all("outer"), all("inner"), all("d"), all("nobody")), (vec![0, 1, 2], vec![1, 2], vec![3], vec![]));
 }
 
