@@ -1,4 +1,5 @@
 //! The built program as a process: what it says, how it ends, and what it occupies.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub(crate) struct Unit {
     said: Vec<Said>,
     looked_at: usize,
     complaints: Option<JoinHandle<String>>,
+    sockets: Option<PathBuf>,
 }
 
 /// A line of its standard output.
@@ -34,12 +36,16 @@ pub(crate) struct Said {
     pub(crate) json: Value,
 }
 
+/// The actors that every node has, in the order in which they start.
+pub(crate) const ACTORS: [&str; 8] =
+    ["heartbeater", "monitor", "echo", "prober", "commands", "cluster", "logs", "nats"];
+
 /// How a process ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// Its exit code; none when a signal ended it.
     pub(crate) code: Option<i32>,
-    /// How long it took after it was told.
+    /// How long it took after it was told, or after somebody began to wait for it.
     pub(crate) took: Duration,
     /// What it said that nobody waited for.
     pub(crate) said: Vec<Said>,
@@ -78,8 +84,16 @@ impl Said {
 impl Unit {
     /// `nunect up --json` with `arguments`.
     pub(crate) fn up(arguments: &[&str]) -> Self {
-        let mut command = program();
-        command.args(["up", "--json"]).args(arguments);
+        Self::of(program().args(["up", "--json"]).args(arguments))
+    }
+
+    /// Whatever says what it does as `nunect up --json` does.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        // Control sockets are where no other test, and no node of this machine, has its own.
+        let sockets = command.get_envs().all(|(name, _)| name != "XDG_RUNTIME_DIR").then(folder);
+        if let Some(sockets) = &sockets {
+            command.env("XDG_RUNTIME_DIR", sockets);
+        }
         let started = Instant::now();
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("nunect starts");
@@ -99,12 +113,17 @@ impl Unit {
             stderr.read_to_end(&mut text).expect("readable");
             String::from_utf8_lossy(&text).into_owned()
         }));
-        Self { child, started, lines, said: Vec::new(), looked_at: 0, complaints }
+        Self { child, started, lines, said: Vec::new(), looked_at: 0, complaints, sockets }
     }
 
     /// `nunect up --json --unit ID --nats URL` with `arguments`.
     pub(crate) fn on(url: &str, id: &str, arguments: &[&str]) -> Self {
         Self::up(&[&["--unit", id, "--nats", url], arguments].concat())
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// When the process was started.
@@ -129,7 +148,8 @@ impl Unit {
         self.expect_that(&format!("{kind} about {unit}"), limit, is)
     }
 
-    fn expect_that(&mut self, what: &str, limit: Duration, is: impl Fn(&Said) -> bool) -> Said {
+    /// Waits until it says something that `is` so; `what` names it when it does not.
+    pub(crate) fn expect_that(&mut self, what: &str, limit: Duration, is: impl Fn(&Said) -> bool) -> Said {
         let deadline = Instant::now() + limit;
         loop {
             while let Some(said) = self.said.get(self.looked_at) {
@@ -159,18 +179,23 @@ impl Unit {
     }
 
     /// Sends it a signal and waits until it has ended.
-    pub(crate) fn stop(mut self, name: &str) -> Ended {
-        let told = Instant::now();
+    pub(crate) fn stop(self, name: &str) -> Ended {
         signal(self.child.id(), name);
-        let deadline = told + PATIENCE;
+        self.end(PATIENCE)
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn end(mut self, limit: Duration) -> Ended {
+        let asked = Instant::now();
+        let deadline = asked + limit;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
-            assert!(Instant::now() < deadline, "still there {PATIENCE:?} after SIG{name}; said:\n{}", self.all());
+            assert!(Instant::now() < deadline, "still there after {limit:?}; said:\n{}", self.all());
             std::thread::sleep(Duration::from_millis(2));
         };
-        let took = told.elapsed();
+        let took = asked.elapsed();
         self.said.extend(self.lines.iter());
         Ended { code: status.code(), took, said: self.said.split_off(self.looked_at), complaints: self.complaints() }
     }
@@ -209,6 +234,10 @@ impl Unit {
 impl Drop for Unit {
     fn drop(&mut self) {
         self.kill();
+        if let Some(sockets) = &self.sockets {
+            // What is left is in the system's folder for such things.
+            let _ = std::fs::remove_dir_all(sockets);
+        }
     }
 }
 
@@ -234,23 +263,45 @@ pub(crate) fn finish(command: &mut Command) -> Output {
 
 /// The program, with nothing of the environment that could configure it.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nunect"));
+    clean(Path::new(env!("CARGO_BIN_EXE_nunect")))
+}
+
+/// Builds `examples/{name}.rs` beside the program.
+pub(crate) fn build_example(name: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--offline", "--example", name]);
+    assert!(cargo.status().expect("cargo starts").success(), "examples/{name}.rs can be built");
+    let program = Path::new(env!("CARGO_BIN_EXE_nunect"));
+    program.with_file_name("examples").join(name)
+}
+
+/// A program with nothing of the environment that could configure it.
+pub(crate) fn clean(path: &Path) -> Command {
+    let mut command = Command::new(path);
     let configures = |name: &std::ffi::OsStr| name == "NATS_URL" || name.to_string_lossy().starts_with("NUNECT_");
     for (name, _) in std::env::vars_os().filter(|(name, _)| configures(name)) {
         command.env_remove(name);
     }
-    // Control sockets are where no other test program, and no node of this machine, has its own.
-    let sockets = std::env::temp_dir().join(format!("nunect-test-{}", std::process::id()));
-    std::fs::create_dir_all(&sockets).expect("a temporary folder");
-    command.env("XDG_RUNTIME_DIR", sockets);
     command
 }
 
 /// A configuration file with this text.
 pub(crate) fn config(text: &str) -> PathBuf {
-    static WRITTEN: AtomicU32 = AtomicU32::new(0);
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("up-{}-{number}.yaml", std::process::id()));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(scratch("up")).with_extension("yaml");
     std::fs::write(&path, text).expect("a writable folder");
     path
+}
+
+/// A folder for a test to put things into; its path is short enough for a socket.
+pub(crate) fn folder() -> PathBuf {
+    let path = std::env::temp_dir().join(scratch("nunect-test"));
+    std::fs::create_dir_all(&path).expect("a temporary folder");
+    path
+}
+
+/// A name that nothing else of these tests has.
+fn scratch(what: &str) -> String {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    format!("{what}-{}-{number}", std::process::id())
 }

@@ -1,6 +1,6 @@
 //! `nunect up` with nothing: a node on the bus within its own process.
 
-use crate::unit::{Said, Unit};
+use crate::unit::{ACTORS, Said, Unit};
 use crate::{PATIENCE, SOON, STOP};
 
 /// The name that a unit without one gets: the host's, illegal characters as `-`.
@@ -19,7 +19,7 @@ fn lives_until(signal: &str) {
     let started = node.expect("node node_started", PATIENCE);
     assert_eq!(started.text("/unit"), host_name());
     node.expect("node bus_connected", PATIENCE);
-    for actor in ["heartbeater", "monitor", "echo"] {
+    for actor in ACTORS {
         let said = node.expect(&format!("{actor} actor_started"), PATIENCE);
         assert_eq!(said.json.pointer("/fields/incarnation"), Some(&1.into()), "{actor}");
     }
@@ -31,8 +31,9 @@ fn lives_until(signal: &str) {
     let ended = node.stop(signal);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.took < STOP, "ended after {:?}", ended.took);
-    let reverse = ["node node_stopping", "echo actor_stopped", "monitor actor_stopped", "heartbeater actor_stopped"];
-    assert_eq!(whats(&ended.said), reverse);
+    let reverse = ACTORS.iter().rev().map(|actor| format!("{actor} actor_stopped"));
+    let expected: Vec<String> = std::iter::once("node node_stopping".to_owned()).chain(reverse).collect();
+    assert_eq!(whats(&ended.said), expected);
     assert_eq!(ended.complaints, "");
 }
 
