@@ -8,6 +8,7 @@ use nunect_core::random::Entropy;
 use nunect_core::{Catalog, SessionId, UnitId};
 use nunect_runtime::bus::ask::{Inbox, ask};
 use nunect_runtime::config::{ConnectionSection, Profile};
+use nunect_runtime::metrics::MetricsServer;
 use nunect_runtime::telemetry::{self, Tap};
 use nunect_runtime::{
     Bus, Clock, ControlError, ControlServer, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports,
@@ -35,6 +36,8 @@ pub(super) struct Started {
     pub(super) node: Node,
     /// Open as long as this is here.
     control: Option<ControlServer>,
+    /// Served as long as this is here.
+    metrics: Option<MetricsServer>,
 }
 
 /// Why a node did not start.
@@ -53,6 +56,7 @@ impl Started {
     /// Stops the node, and then what stands beside it.
     pub(super) async fn stop(self) -> End {
         drop(self.control);
+        drop(self.metrics);
         self.node.stop().await
     }
 }
@@ -77,14 +81,38 @@ impl Start<'_> {
         }
         let observer = Box::new(telemetry::trace);
         let node = Node::start(spec, self.catalog, bus, self.clock, observer).await.map_err(Box::from)?;
-        let control = match self.control(profile, &node).await {
-            Ok(control) => control,
+        match self.beside(profile, &node).await {
+            Ok((control, metrics)) => Ok(Started { node, control, metrics }),
             Err(failed) => {
                 node.stop().await;
-                return Err(failed);
+                Err(failed)
             }
-        };
-        Ok(Started { node, control })
+        }
+    }
+
+    /// What stands beside the node.
+    async fn beside(
+        &self,
+        profile: &Profile,
+        node: &Node,
+    ) -> Result<(Option<ControlServer>, Option<MetricsServer>), Failed> {
+        Ok((self.control(profile, node).await?, self.metrics(profile, node).await?))
+    }
+
+    /// Opens the endpoint for Prometheus, if the profile has one.
+    async fn metrics(&self, profile: &Profile, node: &Node) -> Result<Option<MetricsServer>, Failed> {
+        let Some(section) = &profile.metrics else { return Ok(None) };
+        let listen = &section.listen;
+        let failed = |words: String| Failed { code: exit::CONFIGURATION, words };
+        let mut addresses = tokio::net::lookup_host((listen.host.as_str(), listen.port)).await.map_err(|error| {
+            failed(format!("error: metrics.listen: `{}` is no address of this machine: {error}", listen.host))
+        })?;
+        let address = addresses
+            .next()
+            .ok_or_else(|| failed(format!("error: metrics.listen: `{}` has no address", listen.host)))?;
+        let server = MetricsServer::start(address, node).map_err(|error| failed(problem::chain(&error)))?;
+        tracing::info!(target: "nunect::metrics", "http://{}/metrics", server.local_addr());
+        Ok(Some(server))
     }
 
     /// Opens the control socket. A machine that has no place for one costs the tools, and not the node.
