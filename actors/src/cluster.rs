@@ -129,7 +129,12 @@ impl Actor for Cluster {
                 self.health = *health;
                 self.judge(now, out);
             }
-            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            Input::Bus(
+                BusEvent::Denied { .. }
+                | BusEvent::Permitted { .. }
+                | BusEvent::SlowConsumer
+                | BusEvent::Refused { .. },
+            )
             | Input::Node(NodeReport::Done { .. })
             | Input::Started
             | Input::Reply { .. }

@@ -139,7 +139,12 @@ impl Actor for Heartbeater {
                     self.leave = Leave::Refused;
                 }
             }
-            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            Input::Bus(
+                BusEvent::Denied { .. }
+                | BusEvent::Permitted { .. }
+                | BusEvent::SlowConsumer
+                | BusEvent::Refused { .. },
+            )
             | Input::Started
             | Input::Reply { .. }
             | Input::Timeout(_)

@@ -119,7 +119,12 @@ impl Actor for Monitor {
             Input::Bus(BusEvent::Connected) => self.listening_since = Some(now.mono),
             Input::Bus(BusEvent::Disconnected) => self.listening_since = None,
             Input::Port(_, said) => self.hook_said(now.mono, said, out),
-            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            Input::Bus(
+                BusEvent::Denied { .. }
+                | BusEvent::Permitted { .. }
+                | BusEvent::SlowConsumer
+                | BusEvent::Refused { .. },
+            )
             | Input::Started
             | Input::Reply { .. }
             | Input::Host(_)

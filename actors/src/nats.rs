@@ -149,7 +149,12 @@ impl Actor for Nats {
             {
                 self.be_quiet(now);
             }
-            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            Input::Bus(
+                BusEvent::Denied { .. }
+                | BusEvent::Permitted { .. }
+                | BusEvent::SlowConsumer
+                | BusEvent::Refused { .. },
+            )
             | Input::Node(NodeReport::Health(_))
             | Input::Started
             | Input::Reply { .. }

@@ -145,7 +145,12 @@ impl Actor for Prober {
             Input::Link(report) => self.native = report.round_trip,
             Input::Bus(BusEvent::Connected) => self.due = Some(now.mono),
             Input::Bus(BusEvent::Disconnected) => self.bus_away(out),
-            Input::Bus(BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. })
+            Input::Bus(
+                BusEvent::Denied { .. }
+                | BusEvent::Permitted { .. }
+                | BusEvent::SlowConsumer
+                | BusEvent::Refused { .. },
+            )
             | Input::Started
             | Input::Timeout(_)
             | Input::Host(_)

@@ -283,6 +283,14 @@ pub enum BusEvent {
         /// Why, in the server's words.
         reason: String,
     },
+    /// What the server denied before stands against the node no longer: it was done since without a
+    /// denial, or nobody did it any more.
+    Permitted {
+        /// What it was.
+        action: BusAction,
+        /// With which subject or pattern.
+        subject: String,
+    },
 }
 
 /// What may be permitted on a bus.

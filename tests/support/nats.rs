@@ -1,7 +1,7 @@
 //! A real nats-server on a free loopback port, stopped by its process when it is dropped.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -19,6 +19,8 @@ pub(crate) struct NatsServer {
     child: Option<Child>,
     port: u16,
     config: Option<PathBuf>,
+    /// Where it tells about itself.
+    monitor: Option<u16>,
 }
 
 /// The binary that `tools/test` fetched; a missing one fails the test.
@@ -64,9 +66,53 @@ impl NatsServer {
         self.config = Some(path);
     }
 
+    /// A server with this configuration that also tells about itself, see [`Self::ask`].
+    pub(crate) fn watched(config: &str) -> Self {
+        let mut server = Self::absent();
+        server.monitor = Some(free_port());
+        server.configure(config);
+        server.launch();
+        server
+    }
+
+    /// A number that it tells about itself on a page, `/varz` or `/connz?state=all`: the first of this name.
+    pub(crate) fn tells(&self, page: &str, name: &str) -> u64 {
+        let answer = self.ask(page);
+        let after = answer.split_once(&format!("\"{name}\": ")).unwrap_or_else(|| panic!("no {name}: {answer}")).1;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_else(|_| panic!("{name} is no number: {answer}"))
+    }
+
+    /// What it tells about itself on a page.
+    pub(crate) fn ask(&self, page: &str) -> String {
+        let port = self.monitor.expect("a server that is watched");
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it tells about itself");
+        stream.set_read_timeout(Some(START)).expect("a limit");
+        write!(stream, "GET {page} HTTP/1.0\r\n\r\n").expect("it is asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// Gives it another configuration while it runs, and comes back once it has taken it over: SIGHUP.
+    pub(crate) fn reload(&mut self, config: &str) {
+        let loaded = |server: &Self| {
+            let varz = server.ask("/varz");
+            varz.lines().find(|line| line.contains("\"config_load_time\"")).map(ToOwned::to_owned)
+        };
+        let before = loaded(self);
+        self.configure(config);
+        signal(self.child.as_ref().expect("a server").id(), "HUP");
+        let deadline = Instant::now() + START;
+        while loaded(self) == before {
+            assert!(Instant::now() < deadline, "nats-server does not take over:\n{config}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// A server that is not there yet, on the port that it will have.
     pub(crate) fn absent() -> Self {
-        Self { child: None, port: free_port(), config: None }
+        Self { child: None, port: free_port(), config: None, monitor: None }
     }
 
     /// Starts it, again or at last, on the port it has.
@@ -79,6 +125,9 @@ impl NatsServer {
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
         if let Some(config) = &self.config {
             command.arg("-c").arg(config);
+        }
+        if let Some(port) = &self.monitor {
+            command.args(["-m", &port.to_string()]);
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = self.child.insert(child.expect("nats-server starts"));

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod credentials;
+mod denials;
 mod watch;
 mod wire;
 
@@ -19,14 +20,15 @@ use bytes::Bytes;
 use futures_core::Stream;
 use nunect_core::protocol::inbox;
 use nunect_core::random::ChaCha8Rng;
-use nunect_core::{Message, Now, RequestError, SessionId, Subscription, UnitId};
+use nunect_core::{BusAction, Message, Now, RequestError, SessionId, Subscription, UnitId};
 use tokio::task::AbortHandle;
 
 use self::backoff::Backoff;
 pub use self::credentials::CredentialsError;
 use self::credentials::{Credentials, told};
-use self::watch::Watch;
-pub use self::watch::{DENIED_TOLD_EVERY, SLOW_TOLD_EVERY};
+use self::watch::{EVENT_PATIENCE, RECONCILE_EVERY, Watch};
+pub use self::denials::DENIED_TOLD_EVERY;
+pub use self::watch::SLOW_TOLD_EVERY;
 use self::wire::{incoming, outgoing, outgoing_headers};
 use super::{Bus, BusError, Pending, Refused, Sink, Subscribed, Watcher};
 use crate::clock::Clock;
@@ -48,6 +50,8 @@ const BATCH: usize = 256;
 const REFUSAL_PATIENCE: Duration = Duration::from_millis(5);
 /// How often the spill is looked at by who waits for it to be empty.
 const SPILL_POLL: Duration = Duration::from_millis(1);
+/// A subscription that lived so long before it was denied is at first made again soon.
+const RETRIES_FORGIVEN_AFTER: Duration = Duration::from_secs(120);
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
@@ -169,6 +173,7 @@ impl NatsBus {
         bus.spawn(drain_spill(bus.client.clone(), Arc::clone(&bus.spill)));
         let (watch, client) = (Arc::clone(&bus.watch), bus.client.clone());
         bus.spawn(async move { watch.reconcile(client).await });
+        bus.spawn(permit(bus.client.clone(), Arc::clone(&bus.watch), Arc::clone(&bus.spill), bus.nobody.clone()));
         Ok(bus)
     }
 
@@ -266,12 +271,110 @@ async fn drain_spill(client: async_nats::Client, spill: Arc<Spill>) {
     }
 }
 
+/// Asks the server what nobody answers.
+async fn round_trip(
+    client: &async_nats::Client,
+    watch: &Watch,
+    nobody: &str,
+    timeout: Duration,
+) -> Result<Duration, RequestError> {
+    let start = Instant::now();
+    let denied = watch.nobody_denied.notified();
+    let ask = async {
+        tokio::select! {
+            answer = client.request(nobody.to_owned(), Bytes::new()) => answer.map(drop),
+            // Not permitted: the server has read it all the same.
+            () = denied => Ok(()),
+        }
+    };
+    match tokio::time::timeout(timeout, ask).await {
+        Err(_) => Err(RequestError::Timeout),
+        // Nobody answers by definition: the server's word for that is the answer.
+        Ok(Ok(())) => Ok(start.elapsed()),
+        Ok(Err(error)) => match error.kind() {
+            async_nats::RequestErrorKind::NoResponders => Ok(start.elapsed()),
+            async_nats::RequestErrorKind::TimedOut => Err(RequestError::Timeout),
+            async_nats::RequestErrorKind::InvalidSubject
+            | async_nats::RequestErrorKind::MaxPayloadExceeded
+            | async_nats::RequestErrorKind::Other => Err(RequestError::BusAway),
+        },
+    }
+}
+
+/// Finds out, while anything stands denied, whether it is permitted again.
+async fn permit(client: async_nats::Client, watch: Arc<Watch>, spill: Arc<Spill>, nobody: String) {
+    loop {
+        watch.denials.any().await;
+        tokio::time::sleep(RECONCILE_EVERY).await;
+        // Whoever publishes holds this lock: what was tried before is before the question.
+        let heard = Some(lock(&spill.queue)).filter(|queue| queue.is_empty()).map(|_| Instant::now());
+        if let Some(heard) = heard
+            && watch.watchers.connected()
+            && round_trip(&client, &watch, &nobody, CALL_TIMEOUT).await.is_ok()
+        {
+            // A denial may be on its way.
+            tokio::time::sleep(EVENT_PATIENCE).await;
+            watch.answered(heard);
+        }
+    }
+}
+
+async fn subscribe(
+    client: &async_nats::Client,
+    subscription: &Subscription,
+) -> Result<async_nats::Subscriber, BusError> {
+    let pattern = subscription.pattern.as_str().to_owned();
+    let subscribe = async {
+        match &subscription.queue {
+            None => client.subscribe(pattern).await,
+            Some(queue) => client.queue_subscribe(pattern, queue.clone()).await,
+        }
+    };
+    tokio::time::timeout(CALL_TIMEOUT, subscribe)
+        .await
+        .map_err(|_| BusError::Timeout(CALL_TIMEOUT))?
+        .map_err(|error| BusError::Refused(error.to_string()))
+}
+
+/// A subscription as long as somebody wants it.
+struct Following {
+    client: async_nats::Client,
+    watch: Arc<Watch>,
+    subscription: Subscription,
+    subscriber: async_nats::Subscriber,
+    since: Instant,
+    clock: Clock,
+    sink: Sink,
+}
+
+/// Passes on what arrives, and makes the subscription again, now and then, when it was denied.
+async fn follow(mut following: Following) {
+    let pattern = following.subscription.pattern.as_str().to_owned();
+    let mut retries = 0;
+    loop {
+        let denials = &following.watch.denials;
+        tokio::select! {
+            () = pump(&mut following.subscriber, following.clock, &following.sink) => return,
+            () = denials.unsubscribed(&pattern, following.since, retries) => {}
+        }
+        if following.since.elapsed() > RETRIES_FORGIVEN_AFTER {
+            retries = 0;
+        }
+        let since = Instant::now();
+        denials.trying(BusAction::Subscribe, &pattern);
+        if let Ok(subscriber) = subscribe(&following.client, &following.subscription).await {
+            (following.subscriber, following.since) = (subscriber, since);
+        }
+        retries += 1;
+    }
+}
+
 /// Passes on what arrives, a batch for every reading of the clocks.
-async fn pump(mut subscriber: async_nats::Subscriber, clock: Clock, sink: Sink) {
+async fn pump(subscriber: &mut async_nats::Subscriber, clock: Clock, sink: &Sink) {
     poll_fn(|cx| {
         let mut now = None;
         for _ in 0..BATCH {
-            match Pin::new(&mut subscriber).poll_next(cx) {
+            match Pin::new(&mut *subscriber).poll_next(cx) {
                 Poll::Ready(Some(message)) => {
                     let now = *now.get_or_insert_with(|| clock.now());
                     sink(incoming(now, message));
@@ -296,6 +399,7 @@ impl Bus for NatsBus {
             return Err(BusError::Closed);
         }
         let mut spill = lock(&self.spill.queue);
+        self.watch.denials.trying(BusAction::Publish, message.subject.as_str());
         if spill.is_empty()
             && let Some(result) = try_send(&self.client, &message)
         {
@@ -318,19 +422,18 @@ impl Bus for NatsBus {
             if self.closed.load(Ordering::Acquire) {
                 return Err(BusError::Closed);
             }
-            let pattern = subscription.pattern.as_str().to_owned();
-            let subscribe = async {
-                match &subscription.queue {
-                    None => self.client.subscribe(pattern).await,
-                    Some(queue) => self.client.queue_subscribe(pattern, queue.clone()).await,
-                }
-            };
-            let subscriber = tokio::time::timeout(CALL_TIMEOUT, subscribe)
-                .await
-                .map_err(|_| BusError::Timeout(CALL_TIMEOUT))?
-                .map_err(|error| BusError::Refused(error.to_string()))?;
+            let since = Instant::now();
+            let subscriber = subscribe(&self.client, subscription).await?;
             // With the task ends its subscriber, and takes the subscription back.
-            let pump = self.spawn(pump(subscriber, self.clock, sink));
+            let pump = self.spawn(follow(Following {
+                client: self.client.clone(),
+                watch: Arc::clone(&self.watch),
+                subscription: subscription.clone(),
+                subscriber,
+                since,
+                clock: self.clock,
+                sink,
+            }));
             Ok(Subscribed::new(move || pump.abort()))
         })
     }
@@ -344,27 +447,7 @@ impl Bus for NatsBus {
             if !self.watch.watchers.connected() {
                 return Err(RequestError::BusAway);
             }
-            let start = Instant::now();
-            let denied = self.watch.nobody_denied.notified();
-            let ask = async {
-                tokio::select! {
-                    answer = self.client.request(self.nobody.clone(), Bytes::new()) => answer.map(drop),
-                    // Not permitted: the server has read it all the same.
-                    () = denied => Ok(()),
-                }
-            };
-            match tokio::time::timeout(timeout, ask).await {
-                Err(_) => Err(RequestError::Timeout),
-                // Nobody answers by definition: the server's word for that is the answer.
-                Ok(Ok(())) => Ok(start.elapsed()),
-                Ok(Err(error)) => match error.kind() {
-                    async_nats::RequestErrorKind::NoResponders => Ok(start.elapsed()),
-                    async_nats::RequestErrorKind::TimedOut => Err(RequestError::Timeout),
-                    async_nats::RequestErrorKind::InvalidSubject
-                    | async_nats::RequestErrorKind::MaxPayloadExceeded
-                    | async_nats::RequestErrorKind::Other => Err(RequestError::BusAway),
-                },
-            }
+            round_trip(&self.client, &self.watch, &self.nobody, timeout).await
         })
     }
 

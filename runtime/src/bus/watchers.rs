@@ -35,7 +35,10 @@ impl Watchers {
         let changed = match event {
             BusEvent::Connected => !self.connected.swap(true, Ordering::AcqRel),
             BusEvent::Disconnected => self.connected.swap(false, Ordering::AcqRel),
-            BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. } => true,
+            BusEvent::Denied { .. }
+            | BusEvent::Permitted { .. }
+            | BusEvent::SlowConsumer
+            | BusEvent::Refused { .. } => true,
         };
         if changed {
             all.iter().for_each(|watcher| watcher(event.clone()));

@@ -98,7 +98,10 @@ impl Shared {
         match event {
             BusEvent::Connected => clients.connected = true,
             BusEvent::Disconnected => clients.connected = false,
-            BusEvent::Denied { .. } | BusEvent::SlowConsumer | BusEvent::Refused { .. } => {}
+            BusEvent::Denied { .. }
+            | BusEvent::Permitted { .. }
+            | BusEvent::SlowConsumer
+            | BusEvent::Refused { .. } => {}
         }
         clients.queues.retain(|queue| {
             let queue = queue.upgrade();

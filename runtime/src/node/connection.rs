@@ -67,6 +67,8 @@ impl Shared {
             BusEvent::Denied { action, subject } => {
                 self.emit(None, Event::BusDenied { action: *action, subject: subject.clone() });
             }
+            // That the node does better says it.
+            BusEvent::Permitted { .. } => {}
             BusEvent::SlowConsumer => self.emit(None, Event::BusSlow),
             BusEvent::Refused { reason } => self.emit(None, Event::BusRefused { reason: reason.clone() }),
         }
@@ -84,6 +86,10 @@ impl Shared {
                 if !protocol::is_servers_own(subject) {
                     self.set_cause(Cause::Denied(format!("{action} {subject}")), true);
                 }
+            }
+            BusEvent::Permitted { action, subject } => {
+                self.set_cause(Cause::Denied(format!("{action} {subject}")), false);
+                tell_bus();
             }
             BusEvent::Refused { reason } => {
                 tell_bus();

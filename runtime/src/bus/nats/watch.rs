@@ -1,6 +1,5 @@
 //! What async-nats tells of a connection, and what of it others are told.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -10,26 +9,24 @@ use async_nats::{ClientError, Event, ServerError, Statistics};
 use nunect_core::{BusAction, BusEvent};
 use tokio::sync::Notify;
 
+use super::denials::Denials;
 use crate::bus::{Refusals, Watchers};
 use crate::sync::lock;
 
-/// How often at most others are told that the same is denied.
-pub const DENIED_TOLD_EVERY: Duration = Duration::from_secs(60);
 /// How often at most others are told that messages were lost.
 pub const SLOW_TOLD_EVERY: Duration = Duration::from_secs(10);
-/// Things denied that are remembered; beyond it no further one is told until the oldest is a minute old.
-const DENIED_MAX: usize = 1_024;
 /// Reasons of refusals that are remembered.
 const REASONS_MAX: usize = 16;
 /// How often the connection is asked for its state, see [`Watch::reconcile`].
 pub(super) const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// How long an event may be on its way.
-const EVENT_PATIENCE: Duration = Duration::from_millis(100);
+pub(super) const EVENT_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Whether the connection is there, who wants to know, and what they were told.
 pub(super) struct Watch {
     pub(super) watchers: Watchers,
     pub(super) refusals: Refusals,
+    pub(super) denials: Denials,
     /// The server refused the question to nobody: which answers it.
     pub(super) nobody_denied: Notify,
     nobody: String,
@@ -45,7 +42,6 @@ pub(super) struct Watch {
 
 #[derive(Default)]
 struct Told {
-    denied: BTreeMap<(BusAction, String), Instant>,
     slow: Option<Instant>,
     refused: Vec<String>,
 }
@@ -86,6 +82,7 @@ impl Watch {
         Self {
             watchers: Watchers::default(),
             refusals: Refusals::default(),
+            denials: Denials::default(),
             nobody_denied: Notify::new(),
             nobody,
             max_reconnects,
@@ -139,6 +136,7 @@ impl Watch {
     fn begin(&self) {
         *lock(&self.connected_at) = Some(Instant::now());
         *lock(&self.told) = Told::default();
+        self.denials.clear();
     }
 
     /// What the last tries to connect came to, before the next one.
@@ -169,20 +167,15 @@ impl Watch {
         if action == BusAction::Publish {
             self.refusals.note(subject.clone(), error.to_owned());
         }
-        let now = Instant::now();
-        let mut told = lock(&self.told);
-        let recent = |at: &Instant| now.duration_since(*at) < DENIED_TOLD_EVERY;
-        let key = (action, subject.clone());
-        if told.denied.get(&key).is_some_and(recent) {
-            return;
-        }
-        if told.denied.len() >= DENIED_MAX {
-            told.denied.retain(|_, at| recent(at));
-        }
-        if told.denied.len() < DENIED_MAX {
-            told.denied.insert(key, now);
-            drop(told);
+        if self.denials.note(action, &subject) {
             self.watchers.tell(&BusEvent::Denied { action, subject });
+        }
+    }
+
+    /// The server has answered whatever was sent before `heard`: what it did not deny, it permits.
+    pub(super) fn answered(&self, heard: Instant) {
+        for (action, subject) in self.denials.over(heard) {
+            self.watchers.tell(&BusEvent::Permitted { action, subject });
         }
     }
 

@@ -1,6 +1,7 @@
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
+use crate::bus::nats::denials::{DENIED_MAX, DENIED_TOLD_EVERY};
 
 fn watch() -> (Watch, Receiver<BusEvent>) {
     let watch = Watch::new("nobody".to_owned(), Some(3));
@@ -39,8 +40,7 @@ fn what_is_denied_is_told_once_a_minute_with_its_subject_in_its_own_letters() {
     assert_eq!(told(&events), [publish("Ops.X"), denied(BusAction::Subscribe, "ops.>"), publish("_INBOX.a")]);
     // A flush wants to know each.
     assert_eq!(watch.refusals.after(0).len(), 6);
-    let past = Instant::now().checked_sub(DENIED_TOLD_EVERY).expect("the machine runs for longer");
-    lock(&watch.told).denied.values_mut().for_each(|at| *at = past);
+    watch.denials.age(DENIED_TOLD_EVERY);
     says(&watch, "Permissions Violation for Publish to \"Ops.X\"");
     assert_eq!(told(&events), [publish("Ops.X")]);
     // With another connection it may be another server, and other permissions.
@@ -55,7 +55,7 @@ fn no_number_of_denied_subjects_takes_more_memory_than_its_bound() {
     for number in 0..DENIED_MAX * 2 {
         says(&watch, &format!("Permissions Violation for Publish to \"a.{number}\""));
     }
-    assert_eq!((told(&events).len(), lock(&watch.told).denied.len()), (DENIED_MAX, DENIED_MAX));
+    assert_eq!((told(&events).len(), watch.denials.len()), (DENIED_MAX, DENIED_MAX));
     assert_eq!(watch.refusals.after(0).len(), crate::bus::REFUSALS_KEPT);
 }
 
