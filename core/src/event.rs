@@ -487,6 +487,7 @@ impl std::fmt::Display for Event {
                 write!(f, "gave up after {crashes} crashes in {period:?}, the last: {reason}")
             }
             Self::Quarantined { subject, reason } => write!(f, "message from {subject} quarantined: {reason}"),
+            Self::MailboxPaused { pause, crashes: 0 } => write!(f, "mailbox paused for {pause:?}, as asked"),
             Self::MailboxPaused { pause, crashes } => {
                 write!(f, "mailbox paused for {pause:?} after {crashes} crashes on messages")
             }

@@ -41,7 +41,8 @@ struct Ring {
 impl Logs {
     pub(crate) fn new(level: Level, include_fields: Vec<String>) -> Self {
         Self {
-            gate: AtomicU8::new(NOTHING),
+            // What is said before the shipper starts is kept for it.
+            gate: AtomicU8::new(level as u8),
             level: AtomicU8::new(level as u8),
             shipper: OnceLock::new(),
             ring: Mutex::default(),
@@ -54,6 +55,14 @@ impl Logs {
     pub(crate) fn ship_to(&self, actor: &ActorName) {
         if self.shipper.set(actor.clone()).is_ok() {
             self.gate.store(self.level.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// All actors have started: without a shipper nothing more is kept.
+    pub(crate) fn started(&self) {
+        if self.shipper.get().is_none() {
+            self.gate.store(NOTHING, Ordering::Relaxed);
+            *lock(&self.ring) = Ring::default();
         }
     }
 

@@ -214,6 +214,7 @@ impl Node {
         shared.arm_pulse();
         // A tree that ended instead has said why.
         let _ = running.await;
+        shared.logs.started();
         Ok(Self { shared, tree, end: ended, tasks })
     }
 
