@@ -29,12 +29,11 @@ pub(super) fn unit(context: &Context<'_>) -> Vec<Finding> {
     let (origin, place) = loaded.origin("metadata.unit_id");
     let line = place.map(|place| format!(":{}", place.line)).unwrap_or_default();
     let generic = ["localhost", "debian", "ubuntu", "raspberrypi"].contains(&unit.as_str());
-    vec![match origin {
-        Origin::HostName if generic => Finding::warning(
-            "unit ID",
-            format!("`{unit}`, from the host name, which other machines have, too"),
-            "set metadata.unit_id, or NUNECT_METADATA__UNIT_ID",
-        ),
-        origin => Finding::ok("unit ID", format!("`{unit}`, from the {origin}{line}").replace("the /", "/")),
-    }]
+    if origin == Origin::HostName && generic {
+        let what = format!("`{unit}`, from the host name, which other machines have, too");
+        return vec![Finding::warning("unit ID", what, "set metadata.unit_id, or NUNECT_METADATA__UNIT_ID")];
+    }
+    let whence =
+        if let Origin::File(path) = &origin { format!("{}{line}", path.display()) } else { format!("the {origin}") };
+    vec![Finding::ok("unit ID", format!("`{unit}`, from {whence}"))]
 }
