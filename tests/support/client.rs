@@ -1,4 +1,5 @@
 //! nats-py as an independent client: what it reads is what stands on the wire.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

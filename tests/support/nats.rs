@@ -205,7 +205,7 @@ fn answers(port: u16) -> bool {
 }
 
 /// A port on which nobody listens, and that no other test of this program gets.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static DRAWN: AtomicU16 = AtomicU16::new(0);
     let ports = PORTS.end - PORTS.start;
     // Test programs begin far from each other.

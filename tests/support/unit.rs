@@ -226,7 +226,7 @@ impl Unit {
         self.complaints.take().map_or_else(String::new, |thread| thread.join().expect("a reader"))
     }
 
-    fn all(&self) -> String {
+    pub(crate) fn all(&self) -> String {
         self.said.iter().map(|said| format!("{}\n", said.json)).collect()
     }
 }
