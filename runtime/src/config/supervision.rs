@@ -1,16 +1,20 @@
 //! The section `supervision`: who restarts with whom.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use garde::Validate;
-use nunect_core::ActorName;
+use nunect_core::config::period_within;
+use nunect_core::{ActorName, Period};
 use nunect_supervisor::{AutoShutdown, Backoff, ChildSpec, Intensity, NodeSpec, Restart, Shutdown, Strategy, TreeSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::watchdog::HangLimits;
+
 /// Who restarts with an actor that crashed, and when a node gives up. An actor in no group stands
 /// directly under the root, in the order of start.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields, default)]
 pub struct SupervisionSection {
     /// Who restarts with a child of the root that crashed: nobody else, all of them, or those that
@@ -32,6 +36,28 @@ pub struct SupervisionSection {
     /// How single actors are supervised: `name: { restart: … }`.
     #[garde(length(max = 1_024))]
     pub children: BTreeMap<ActorName, ChildSection>,
+    /// After how long an actor that does not come back from an input counts as hung, 50ms to 1m.
+    #[garde(custom(period_within(Duration::from_millis(50), Duration::from_secs(60))))]
+    pub hang_after: Period,
+    /// After how long the process then ends, to be started again: more than `hang_after`, up to 10m.
+    #[garde(custom(period_within(Duration::from_millis(50), Duration::from_secs(600))))]
+    pub hang_limit: Period,
+}
+
+impl Default for SupervisionSection {
+    fn default() -> Self {
+        let HangLimits { after, limit } = HangLimits::default();
+        Self {
+            strategy: Strategy::default(),
+            intensity: Intensity::default(),
+            backoff: Backoff::default(),
+            auto_shutdown: AutoShutdown::default(),
+            groups: BTreeMap::new(),
+            children: BTreeMap::new(),
+            hang_after: Period(after),
+            hang_limit: Period(limit),
+        }
+    }
 }
 
 /// Actors that are supervised together. The group starts when the first of its actors would.
@@ -181,6 +207,10 @@ impl SupervisionSection {
     pub(super) fn mistakes(&self, actors: &[&str]) -> Vec<Mistake> {
         let above = self.above();
         let mut mistakes = Vec::new();
+        if self.hang_limit.0 <= self.hang_after.0 {
+            let reason = format!("not after hang_after, which is {}", self.hang_after);
+            mistakes.push(Mistake::value(&["hang_limit"], &reason, "write a longer time than that of hang_after"));
+        }
         let mut circles = BTreeSet::new();
         for (name, group) in &self.groups {
             let path = ["groups", name.as_str()];

@@ -11,7 +11,7 @@ use nunect_runtime::config::{ConnectionSection, Profile};
 use nunect_runtime::metrics::MetricsServer;
 use nunect_runtime::telemetry::{self, Tap};
 use nunect_runtime::{
-    Bus, Clock, ControlError, ControlServer, End, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports,
+    Bus, Clock, ControlError, ControlServer, End, HangLimits, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports,
 };
 
 use super::super::console::Console;
@@ -141,6 +141,7 @@ impl Start<'_> {
         let spec = NodeSpec::new(profile.unit.clone(), profile.metadata.role, profile.actors.clone())?;
         Ok(NodeSpec {
             supervision: profile.supervision.clone(),
+            hang: HangLimits { after: profile.supervision.hang_after.0, limit: profile.supervision.hang_limit.0 },
             capabilities: profile.capabilities.clone(),
             chaos: profile.chaos.enabled,
             log_level: profile.logging.min_level,
