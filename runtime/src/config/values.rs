@@ -18,6 +18,9 @@ const SCHEMES: [&str; 2] = ["nats://", "tls://"];
 /// Where a port without a host is: nobody outside is let in unless the host is said.
 const LOOPBACK: &str = "127.0.0.1";
 
+/// The port of a NATS server whose address says none.
+const PORT: u16 = 4222;
+
 /// The address of a NATS server: `nats://` or `tls://`, and perhaps user and password. What is
 /// shown of it never includes these.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -28,6 +31,15 @@ impl BusUrl {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.as_str()
+    }
+}
+
+impl BusUrl {
+    /// The host and the port of the server; 4222 unless the address says another.
+    #[must_use]
+    pub fn host_port(&self) -> HostPort {
+        let host = self.0.host_str().unwrap_or(LOOPBACK).trim_start_matches('[').trim_end_matches(']');
+        HostPort { host: host.to_owned(), port: self.0.port().unwrap_or(PORT) }
     }
 }
 

@@ -7,11 +7,12 @@ use nunect_core::protocol::{echo, header};
 use nunect_core::random::Entropy;
 use nunect_core::{Catalog, SessionId, UnitId};
 use nunect_runtime::bus::ask::{Inbox, ask};
-use nunect_runtime::config::{ConnectionSection, Profile};
+use nunect_runtime::config::{BusUrl, ConnectionSection, HostPort, Profile};
 use nunect_runtime::metrics::MetricsServer;
 use nunect_runtime::telemetry::{self, Tap};
 use nunect_runtime::{
-    Bus, Clock, ControlError, ControlServer, End, HangLimits, LocalBus, NatsBus, NatsOptions, Node, NodeSpec, Ports,
+    Bus, Clock, ControlError, ControlServer, End, HangLimits, LocalBus, NatsBus, NatsOptions, NatsServer,
+    NatsServerOptions, Node, NodeSpec, Ports,
 };
 
 use super::super::console::Console;
@@ -20,6 +21,9 @@ use super::{Arguments, service};
 
 /// How long another node of this name may take to say that it is there.
 const TWIN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where the server beside a node listens when nothing else is said.
+const SERVER_PORT: u16 = 4222;
 
 /// What a node is started from.
 pub(super) struct Start<'a> {
@@ -38,6 +42,7 @@ pub(super) struct Started {
     control: Option<ControlServer>,
     /// Served as long as this is here.
     metrics: Option<MetricsServer>,
+    server: Option<NatsServer>,
 }
 
 /// Why a node did not start.
@@ -57,15 +62,21 @@ impl Started {
     pub(super) async fn stop(self) -> End {
         drop(self.control);
         drop(self.metrics);
-        self.node.stop().await
+        let end = self.node.stop().await;
+        // Only now: the node's last words go through it.
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
+        end
     }
 }
 
 impl Start<'_> {
     /// Starts the node.
     pub(super) async fn node(&self, profile: &Profile) -> Result<Started, Failed> {
+        let (server, urls) = self.server(profile).await?;
         let spec = self.spec(profile)?;
-        let bus = self.bus(&profile.connection, &spec).await?;
+        let bus = self.bus(&profile.connection, urls, &spec).await?;
         if !self.arguments.force
             && let Some(session) = twin(bus.as_ref(), &self.clock, &spec).await
         {
@@ -82,12 +93,45 @@ impl Start<'_> {
         let observer = Box::new(telemetry::trace);
         let node = Node::start(spec, self.catalog, bus, self.clock, observer).await.map_err(Box::from)?;
         match self.beside(profile, &node).await {
-            Ok((control, metrics)) => Ok(Started { node, control, metrics }),
+            Ok((control, metrics)) => Ok(Started { node, control, metrics, server }),
             Err(failed) => {
                 node.stop().await;
                 Err(failed)
             }
         }
+    }
+
+    /// Starts the server beside the node, if one is wanted; and where the node then finds its bus.
+    async fn server(&self, profile: &Profile) -> Result<(Option<NatsServer>, Vec<String>), Failed> {
+        let urls = &profile.connection.urls;
+        let said = || urls.iter().map(|url| url.expose().to_owned()).collect();
+        if !self.arguments.with_nats {
+            return Ok((None, said()));
+        }
+        let failed = |words: String| Failed { code: exit::CONFIGURATION, words };
+        let places = match urls.as_slice() {
+            [] => vec![HostPort::loopback(SERVER_PORT)],
+            urls => urls.iter().map(BusUrl::host_port).collect(),
+        };
+        let mut listen = None;
+        for place in &places {
+            let resolved = tokio::net::lookup_host((place.host.as_str(), place.port)).await;
+            listen = listen.or_else(|| resolved.ok()?.find(|address| address.ip().is_loopback()));
+        }
+        let listen = listen.ok_or_else(|| {
+            failed(
+                "error: --with-nats runs a server for this machine, and connection.urls names none of it\n\
+                 Add nats://127.0.0.1:4222 to connection.urls, or start the node without --with-nats."
+                    .to_owned(),
+            )
+        })?;
+        let section = profile.connection.server.clone().unwrap_or_default();
+        let (binary, config) = (section.binary, section.config);
+        let options = NatsServerOptions { binary, config, listen, unit: profile.unit.clone() };
+        let server = NatsServer::start(options).await.map_err(|error| failed(problem::chain(&error)))?;
+        tracing::info!(target: "nunect::nats_server", "nats-server {} listens on {}", server.version(), server.url());
+        let urls = if urls.is_empty() { vec![server.url()] } else { said() };
+        Ok((Some(server), urls))
     }
 
     /// What stands beside the node.
@@ -153,12 +197,17 @@ impl Start<'_> {
         })
     }
 
-    async fn bus(&self, connection: &ConnectionSection, spec: &NodeSpec) -> Result<Arc<dyn Bus>, Box<dyn std::error::Error>> {
-        if connection.urls.is_empty() {
+    async fn bus(
+        &self,
+        connection: &ConnectionSection,
+        urls: Vec<String>,
+        spec: &NodeSpec,
+    ) -> Result<Arc<dyn Bus>, Box<dyn std::error::Error>> {
+        if urls.is_empty() {
             return Ok(Arc::new(LocalBus::new().client()));
         }
         let options = NatsOptions {
-            urls: connection.urls.iter().map(|url| url.expose().to_owned()).collect(),
+            urls,
             credentials: connection.credentials.clone(),
             unit: spec.unit.clone(),
             session: spec.session.clone(),
