@@ -12,7 +12,7 @@ use nunect_core::table::Table;
 use nunect_core::time::nanos;
 use nunect_core::{
     Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Event, Fault, Health, Input, Message, Mono,
-    NodeReport, Now, Pattern, Period, Sensor, Subscription, UnitId,
+    NodeReport, Now, Pattern, Period, Sensor, StopReason, Subscription, UnitId,
 };
 
 /// The shortest interval that may be configured.
@@ -142,7 +142,13 @@ impl Actor for Cluster {
             | Input::Link(_)
             | Input::Log(_)
             | Input::Port(..)
-            | Input::Stopping(_) => {}
+            | Input::Stopping(StopReason::Restart | StopReason::Command) => {}
+            // Who says goodbye is not missed.
+            Input::Stopping(StopReason::NodeShutdown) => {
+                if self.due.take().is_some() {
+                    self.tell(true, out);
+                }
+            }
         }
         self.report(now, out);
         Ok(())
@@ -168,6 +174,12 @@ impl Cluster {
         }
         let (node, heard) = (received.cluster.node, message.received.mono);
         if node == self.unit {
+            return;
+        }
+        if received.cluster.leaving {
+            if self.peers.swap_remove(&node).is_some() {
+                self.judge(now, out);
+            }
             return;
         }
         if let Some(peer) = self.peers.get_mut(&node) {
@@ -257,8 +269,12 @@ impl Cluster {
             return;
         }
         self.told = self.state;
-        let told = Told { node: self.unit.clone(), state: self.state, peers: self.present(), stream_lag: None };
-        out.publish(told.build());
+        self.tell(false, out);
+    }
+
+    fn tell(&self, leaving: bool, out: &mut Effects) {
+        let (node, state, peers) = (self.unit.clone(), self.state, self.present());
+        out.publish(Told { node, state, peers, stream_lag: None, leaving }.build());
     }
 }
 

@@ -185,10 +185,11 @@ impl Prober {
         }
         let (node, heard) = (received.cluster.node, message.received.mono);
         if let Some(known) = self.known.get_mut(&node) {
-            known.heard = heard;
+            // Who says goodbye is as good as silent.
+            known.heard = if received.cluster.leaving { Mono::ZERO } else { heard };
             return;
         }
-        if node == self.unit {
+        if node == self.unit || received.cluster.leaving {
             return;
         }
         if self.known.len() >= PEERS_KNOWN_MAX {

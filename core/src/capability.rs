@@ -99,7 +99,10 @@ mod tests {
         let capability = |subject, allow: &[Allow]| Capability { subject: pattern(subject), allow: allow.to_vec() };
         Grants::new(
             unit_named("alpha"),
-            &[capability("com.bridge.vhf.*.*.voice", &[Allow::Pub, Allow::Sub]), capability("com.bridge.web.>", &[Allow::Sub])],
+            &[
+                capability("com.bridge.vhf.*.*.voice", &[Allow::Pub, Allow::Sub]),
+                capability("com.bridge.web.>", &[Allow::Sub]),
+            ],
             [pattern("ops.echo.*"), pattern("com.engine.>"), pattern("probe.*")],
         )
     }

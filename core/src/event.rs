@@ -397,10 +397,9 @@ impl Event {
             | Self::CommandRefused { .. }
             | Self::PortFailed { .. }
             | Self::ServerSlowConsumers { .. } => Severity::Warn,
-            Self::Escalated { .. }
-            | Self::BusRefused { .. }
-            | Self::DuplicateUnit { .. }
-            | Self::ActorHung { .. } => Severity::Error,
+            Self::Escalated { .. } | Self::BusRefused { .. } | Self::DuplicateUnit { .. } | Self::ActorHung { .. } => {
+                Severity::Error
+            }
         }
     }
 

@@ -15,7 +15,7 @@ fn reporter(config: Value) -> Harness {
 
 fn report_of(node: &str) -> Message {
     let node = node.parse().expect("legal");
-    Told { node, state: ClusterState::Healthy, peers: 0, stream_lag: None }.build()
+    Told { node, state: ClusterState::Healthy, peers: 0, stream_lag: None, leaving: false }.build()
 }
 
 fn hear(harness: &mut Harness, nodes: &[&str]) {
@@ -234,5 +234,32 @@ proptest! {
                 state = to.into_owned();
             }
         }
+    }
+}
+
+#[test]
+fn a_peer_that_stops_says_goodbye_and_is_not_missed() {
+    let mut harness = reporter(json!({}));
+    hear(&mut harness, &["alpha", "beta"]);
+    harness.published();
+    let node = "alpha".parse().expect("legal");
+    harness.send(Told { node, state: ClusterState::Healthy, peers: 2, stream_lag: None, leaving: true }.build());
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        hear(&mut harness, &["beta"]);
+        told.extend(events_within(&mut harness, WINDOW - SECOND));
+    }
+    assert_eq!(told, []);
+}
+
+#[test]
+fn it_says_goodbye_when_its_node_stops_and_not_when_it_restarts() {
+    for (reason, said) in [(StopReason::NodeShutdown, 1), (StopReason::Restart, 0), (StopReason::Command, 0)] {
+        let mut harness = reporter(json!({}));
+        harness.published();
+        harness.stop(reason);
+        let published = harness.published();
+        assert_eq!(published.len(), said, "{reason:?}");
+        assert!(published.iter().all(|message| Told::parse(message).expect("a report").cluster.leaving));
     }
 }

@@ -18,7 +18,8 @@ fn unit(name: &str) -> UnitId {
 }
 
 fn announce(harness: &mut Harness, name: &str) {
-    let cluster = Cluster { node: unit(name), state: cluster::ClusterState::Healthy, peers: 0, stream_lag: None };
+    let cluster =
+        Cluster { node: unit(name), state: cluster::ClusterState::Healthy, peers: 0, stream_lag: None, leaving: false };
     harness.send(cluster.build());
 }
 
@@ -267,8 +268,13 @@ fn a_bus_that_was_never_there_is_no_outcome() {
 #[test]
 fn a_million_announcements_fill_no_memory_and_the_peers_stay() {
     let mut actor = Prober::new(ProberConfig::default(), &birth("prober", Now::default())).expect("legal");
-    let cluster =
-        |name: &str| Cluster { node: unit(name), state: cluster::ClusterState::Healthy, peers: 0, stream_lag: None };
+    let cluster = |name: &str| Cluster {
+        node: unit(name),
+        state: cluster::ClusterState::Healthy,
+        peers: 0,
+        stream_lag: None,
+        leaving: false,
+    };
     let mut out = Effects::new(nunect_core::Incarnation(1));
     let now = Now::default();
     let mut send = |actor: &mut Prober, message: &Message| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::header::{self, Reader, Value};
+use super::header::{self, Health, Reader, Value};
 use super::{HeaderError, ProtocolError, unit_after};
 use crate::identity::{SessionId, UnitId};
 use crate::message::Message;
@@ -40,6 +40,8 @@ pub struct Cluster {
     pub peers: u64,
     /// Messages by which its copy of the streams is behind, where there are streams.
     pub stream_lag: Option<u64>,
+    /// Whether this is its last word: it stops, and is not to be missed.
+    pub leaving: bool,
 }
 
 /// The same as it was read.
@@ -63,10 +65,11 @@ impl Cluster {
             .with(&header::NODE_ID, Value::text(self.node.as_str()))
             .with(&header::CLUSTER_STATE, Value::Word(self.state.as_str()))
             .with(&header::PEER_COUNT, Value::Unsigned(self.peers));
-        match self.stream_lag {
+        let message = match self.stream_lag {
             Some(lag) => message.with(&header::STREAM_LAG, Value::Unsigned(lag)),
             None => message,
-        }
+        };
+        if self.leaving { message.with(&header::HEALTH_STATUS, Value::Word(Health::Offline.as_str())) } else { message }
     }
 
     /// Reads what a node sees: one that leaves out its state does well, and one that leaves out its
@@ -83,6 +86,7 @@ impl Cluster {
                 state: headers.read(&header::CLUSTER_STATE).unwrap_or_default(),
                 peers: headers.read(&header::PEER_COUNT).unwrap_or_default(),
                 stream_lag: headers.read(&header::STREAM_LAG),
+                leaving: headers.read(&header::HEALTH_STATUS) == Some(Health::Offline),
                 node,
             },
             session: headers.read(&header::SESSION_ID),

@@ -8,8 +8,8 @@ use crate::message::Headers;
 const STATES: [ClusterState; 3] = [ClusterState::Healthy, ClusterState::Degraded, ClusterState::Partitioned];
 
 fn cluster() -> impl Strategy<Value = Cluster> {
-    (arbitrary::unit(), proptest::sample::select(&STATES), any::<(u64, Option<u64>)>())
-        .prop_map(|(node, state, (peers, stream_lag))| Cluster { node, state, peers, stream_lag })
+    (arbitrary::unit(), proptest::sample::select(&STATES), any::<(u64, Option<u64>, bool)>())
+        .prop_map(|(node, state, (peers, stream_lag, leaving))| Cluster { node, state, peers, stream_lag, leaving })
 }
 
 fn raw(subject: &str, headers: &str) -> Message {
@@ -41,7 +41,13 @@ proptest! {
 
 #[test]
 fn the_headers_are_those_that_existing_clients_read() {
-    let cluster = Cluster { node: unit_named("alpha"), state: ClusterState::Degraded, peers: 3, stream_lag: None };
+    let cluster = Cluster {
+        node: unit_named("alpha"),
+        state: ClusterState::Degraded,
+        peers: 3,
+        stream_lag: None,
+        leaving: false,
+    };
     let block = |cluster: &Cluster| String::from_utf8(cluster.build().headers.encode().to_vec()).expect("UTF-8");
     assert_eq!(block(&cluster), "X-Node-ID: alpha\r\nX-Cluster-State: DEGRADED\r\nX-Peer-Count: 3\r\n");
     let lagging = Cluster { stream_lag: Some(0), ..cluster };
@@ -52,7 +58,8 @@ fn the_headers_are_those_that_existing_clients_read() {
 #[test]
 fn a_node_that_says_nothing_does_well_and_sees_nobody() {
     let received = Cluster::parse(&raw("ops.health.cluster.alpha", "X-Cluster-State: fine\r\n")).expect("a report");
-    let quiet = Cluster { node: unit_named("alpha"), state: ClusterState::Healthy, peers: 0, stream_lag: None };
+    let quiet =
+        Cluster { node: unit_named("alpha"), state: ClusterState::Healthy, peers: 0, stream_lag: None, leaving: false };
     assert_eq!(received.cluster, quiet);
     let words = received.problems[0].to_string();
     assert_eq!(words, "header X-Cluster-State: `fine` is not one of HEALTHY, DEGRADED, PARTITIONED");
