@@ -10,6 +10,7 @@ pub mod control;
 pub mod directory;
 mod logs;
 pub mod metrics;
+pub mod nats_server;
 pub mod node;
 pub mod port;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use clock::Clock;
 pub use control::{ControlBus, ControlError, ControlServer, Switchboard};
 pub use directory::Directory;
 pub use metrics::{MetricsError, MetricsServer};
+pub use nats_server::{NatsServer, NatsServerError, NatsServerOptions};
 pub use node::{End, Node, NodeSpec, Observer, Pulse, Record, Reload, StartError, Status};
 pub use port::{Port, Ports};
 pub use sensor::HostSensor;
