@@ -22,8 +22,11 @@ pub struct LogRecord {
     pub trace: Option<Box<str>>,
     /// The headers of that message that the configuration wants beside the text
     /// (`logging.include_fields`).
-    pub headers: Vec<(Box<str>, Box<str>)>,
+    pub headers: NamedValues,
 }
+
+/// Headers by their names.
+pub type NamedValues = Vec<(Box<str>, Box<str>)>;
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use nunect_core::log::{Said, trace_of};
+use nunect_core::log::{NamedValues, Said, trace_of};
 use nunect_core::{ActorName, Level, LogRecord, Message, Wall};
 use tokio::sync::Notify;
 
@@ -117,7 +117,7 @@ impl Logs {
 
     /// What a message says about itself beside what is said about it: who sent it and which it was,
     /// and the headers that the configuration wants.
-    pub(crate) fn context(&self, message: &Message) -> (Option<Box<str>>, Vec<(Box<str>, Box<str>)>) {
+    pub(crate) fn context(&self, message: &Message) -> (Option<Box<str>>, NamedValues) {
         let wanted = Arc::clone(&lock(&self.include_fields));
         let headers = wanted.iter().filter_map(|name| {
             let value = message.headers.get(name)?;

@@ -169,14 +169,14 @@ impl Start<'_> {
             Ok(control) => return Ok(Some(control)),
             Err(error) => error,
         };
-        let code = match &error {
-            ControlError::InUse { unit: Some(unit), .. } if *unit == profile.unit => exit::DUPLICATE,
-            ControlError::InUse { .. } => exit::CONFIGURATION,
-            _ if section.socket.is_some() => exit::CONFIGURATION,
-            _ => {
+        let whose = if let ControlError::InUse { unit, .. } = &error { Some(unit) } else { None };
+        let code = match whose {
+            Some(Some(unit)) if *unit == profile.unit => exit::DUPLICATE,
+            None if section.socket.is_none() => {
                 tracing::warn!(target: "nunect::control", "no command line tool can reach this node: {error}");
                 return Ok(None);
             }
+            Some(_) | None => exit::CONFIGURATION,
         };
         Err(Failed { code, words: problem::chain(&error) })
     }
