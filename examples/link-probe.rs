@@ -8,6 +8,8 @@
 //!
 //! `docs/custom-actors.md` walks through it.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "an actor of one's own may leave aside what it did not ask for")]
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
