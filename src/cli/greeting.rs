@@ -1,6 +1,6 @@
 //! The first words of a NATS server: whether one is there, and what it is like.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,10 @@ fn read(stream: TcpStream, address: SocketAddr, deadline: Instant) -> Result<Gre
     let read =
         stream.set_read_timeout(Some(left)).and_then(|()| BufReader::new(stream.take(LINE_MAX)).read_line(&mut line));
     match read {
-        Err(error) => Err(Silence { reason: format!("{address} takes connections and says nothing: {error}"), help }),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(Silence { reason: format!("{address} takes connections and says nothing"), help })
+        }
+        Err(error) => Err(Silence { reason: format!("{address} takes connections and breaks them: {error}"), help }),
         Ok(0) => Err(Silence { reason: format!("{address} closes every connection at once"), help }),
         Ok(_) => {
             let info = line.strip_prefix("INFO ").and_then(|json| serde_json::from_str::<Greeting>(json).ok());

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tracing::field::{Field, Visit};
 use tracing::{Level, Subscriber};
 use tracing_subscriber::Registry;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -32,6 +32,9 @@ impl Control {
     }
 }
 
+/// Says at every try to connect why it failed; the node tells that itself, and once.
+const TALKATIVE: &str = "async_nats::connector";
+
 /// What is written from `least` on: libraries only from WARN on, unless `wanted` says otherwise.
 fn targets(least: config::Level, wanted: &Targets) -> Targets {
     let least = match least {
@@ -41,6 +44,8 @@ fn targets(least: config::Level, wanted: &Targets) -> Targets {
         config::Level::Error | config::Level::Fatal => Level::ERROR,
     };
     let own = Targets::new().with_default(Level::WARN).with_target("nunect", least);
+    let asked_for = wanted.iter().any(|(target, _)| TALKATIVE.starts_with(target));
+    let own = if asked_for { own } else { own.with_target(TALKATIVE, LevelFilter::OFF) };
     own.with_targets(wanted.iter())
 }
 

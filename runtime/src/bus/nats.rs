@@ -26,9 +26,9 @@ use tokio::task::AbortHandle;
 use self::backoff::Backoff;
 pub use self::credentials::CredentialsError;
 use self::credentials::{Credentials, told};
-use self::watch::{EVENT_PATIENCE, RECONCILE_EVERY, Watch};
 pub use self::denials::DENIED_TOLD_EVERY;
 pub use self::watch::SLOW_TOLD_EVERY;
+use self::watch::{EVENT_PATIENCE, RECONCILE_EVERY, Watch};
 use self::wire::{incoming, outgoing, outgoing_headers};
 use super::{Bus, BusError, Pending, Refused, Sink, Subscribed, Watcher};
 use crate::clock::Clock;
@@ -439,7 +439,7 @@ impl Bus for NatsBus {
     }
 
     fn watch(&self, watcher: Watcher) {
-        self.watch.watchers.add(watcher);
+        self.watch.add(watcher);
     }
 
     fn round_trip(&self, timeout: Duration) -> Pending<'_, Result<Duration, RequestError>> {

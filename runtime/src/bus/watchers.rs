@@ -22,10 +22,12 @@ impl Watchers {
         self.connected.load(Ordering::Acquire)
     }
 
-    pub(crate) fn add(&self, watcher: Watcher) {
+    /// Tells `watcher` the present state, with `more` that it should know, and from then on all.
+    pub(crate) fn add(&self, watcher: Watcher, more: impl IntoIterator<Item = BusEvent>) {
         // Under the lock: between the present state and the next event there must be no gap.
         let mut all = lock(&self.all);
         watcher(if self.connected() { BusEvent::Connected } else { BusEvent::Disconnected });
+        more.into_iter().for_each(&watcher);
         all.push(watcher);
     }
 

@@ -311,7 +311,7 @@ impl Bus for ControlBus {
     }
 
     fn watch(&self, watcher: Watcher) {
-        self.shared.watchers.add(watcher);
+        self.shared.watchers.add(watcher, None);
     }
 
     /// The time to the node and back.
@@ -339,7 +339,8 @@ impl Bus for ControlBus {
             let limit = timeout.saturating_add(HELLO_PATIENCE);
             match self.shared.ask(id, &ToNode::Flush { id, timeout_ms }, limit).await {
                 Ok(()) => self.shared.refusals.flushed(),
-                Err(BusError::Timeout(_)) => Err(BusError::Timeout(timeout)),
+                // What the node did not take is the better reason.
+                Err(BusError::Timeout(_)) => self.shared.refusals.flushed().and(Err(BusError::Timeout(timeout))),
                 Err(error) => Err(error),
             }
         })

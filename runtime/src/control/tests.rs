@@ -214,7 +214,7 @@ impl Bus for Strict {
         Box::pin(std::future::ready(Err(BusError::Timeout(PATIENCE))))
     }
     fn watch(&self, watcher: Watcher) {
-        self.watchers.add(watcher);
+        self.watchers.add(watcher, None);
     }
     fn round_trip(&self, _: Duration) -> Pending<'_, Result<Duration, nunect_core::RequestError>> {
         Box::pin(std::future::ready(Ok(Duration::ZERO)))

@@ -31,8 +31,11 @@ impl Shared {
         let node = Arc::downgrade(self);
         self.bus.watch(Box::new(move |event| {
             if let Some(node) = node.upgrade() {
-                let before = present.send_replace(Some(event.clone()));
-                node.bus_changed(event, before.is_none());
+                let first = present.borrow().is_none();
+                if matches!(event, BusEvent::Connected | BusEvent::Disconnected) {
+                    present.send_replace(Some(event.clone()));
+                }
+                node.bus_changed(event, first);
             }
         }));
         // A bus that is about to be there is waited for: the first thing a node says should not be

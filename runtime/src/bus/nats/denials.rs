@@ -73,6 +73,11 @@ impl Denials {
         }
     }
 
+    /// All that stands.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (BusAction, String)> + use<> {
+        lock(&self.standing).keys().cloned().collect::<Vec<_>>().into_iter()
+    }
+
     /// Another connection: perhaps another server, and other permissions.
     pub(super) fn clear(&self) {
         lock(&self.standing).clear();

@@ -1,5 +1,7 @@
 //! Against a real server. What a call may take is three times its bound, since the machine has other work to do.
 
+#[path = "../../../../tests/support/jwt.rs"]
+mod jwt;
 #[path = "../../../../tests/support/nats.rs"]
 mod server;
 

@@ -10,7 +10,7 @@ use nunect_core::{BusAction, BusEvent};
 use tokio::sync::Notify;
 
 use super::denials::Denials;
-use crate::bus::{Refusals, Watchers};
+use crate::bus::{Refusals, Watcher, Watchers};
 use crate::sync::lock;
 
 /// How often at most others are told that messages were lost.
@@ -37,6 +37,8 @@ pub(super) struct Watch {
     /// Connections of which this was told, and those that there were. No `Client`: it would keep
     /// itself alive through its own callback.
     connects: AtomicU64,
+    /// Those of which it was asked when they were lost.
+    lost: AtomicU64,
     statistics: OnceLock<Arc<Statistics>>,
 }
 
@@ -89,8 +91,18 @@ impl Watch {
             told: Mutex::default(),
             connected_at: Mutex::default(),
             connects: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             statistics: OnceLock::new(),
         }
+    }
+
+    /// Tells `watcher` how it is, with what the server refuses or denies at present, and from then on.
+    pub(super) fn add(&self, watcher: Watcher) {
+        let told = lock(&self.told);
+        let refused = told.refused.iter().map(|reason| BusEvent::Refused { reason: reason.clone() });
+        let denied = self.denials.standing().map(|(action, subject)| BusEvent::Denied { action, subject });
+        // Under the lock: what is refused from now on is told after it.
+        self.watchers.add(watcher, refused.chain(denied));
     }
 
     pub(super) fn hear(&self, event: &Event) {
@@ -191,7 +203,8 @@ impl Watch {
     /// Tells why the server refuses this node; the same reason once until it is connected again.
     pub(super) fn refused(&self, reason: String) {
         let mut told = lock(&self.told);
-        if told.refused.contains(&reason) || told.refused.len() >= REASONS_MAX {
+        // When it is said at an attempt to connect it is in small letters.
+        if told.refused.iter().any(|known| known.eq_ignore_ascii_case(&reason)) || told.refused.len() >= REASONS_MAX {
             return;
         }
         told.refused.push(reason.clone());
@@ -201,7 +214,10 @@ impl Watch {
 
     /// When the connection began that was lost, if this is the first to ask since.
     pub(super) fn lost(&self) -> Option<Instant> {
-        lock(&self.connected_at).take()
+        let all = self.connects_until_now().unwrap_or_default();
+        let is_new = self.lost.swap(all, Ordering::Relaxed) < all;
+        // It may be lost before anybody heard that it began.
+        lock(&self.connected_at).take().or_else(|| is_new.then(Instant::now))
     }
 
     /// Compares, again and again, what was heard with how it is.

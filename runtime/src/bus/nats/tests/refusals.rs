@@ -1,11 +1,9 @@
 //! What a server refuses: messages, subscriptions, and the node itself.
 
-use std::path::Path;
-
-use nkeys::KeyPair;
 use nunect_core::BusAction;
 
 use super::*;
+use jwt::Operator;
 
 /// Whatever `events` holds until `wanted` comes, and that.
 async fn told(events: &Receiver<BusEvent>, wanted: impl Fn(&BusEvent) -> bool) -> Vec<BusEvent> {
@@ -146,71 +144,17 @@ async fn a_flood_of_refusals_does_not_hide_that_the_connection_went_and_came() {
     assert!(all.len() < 200, "the flood did fill the queue");
 }
 
-/// A JWT in NATS's form, signed by `signer`.
-fn jwt(signer: &KeyPair, subject: &str, expires: Option<u64>, nats: serde_json::Value) -> String {
-    use std::fmt::Write as _;
-    let encode = |bytes: &[u8]| {
-        // base64url without padding, since nothing else here needs it.
-        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        bytes.chunks(3).fold(String::new(), |mut text, chunk| {
-            let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-            (0..=chunk.len()).for_each(|digit| text.push(DIGITS[(word >> (18 - 6 * digit) & 63) as usize] as char));
-            text
-        })
-    };
-    let mut claims = serde_json::json!({
-        "jti": "x", "iat": 1, "iss": signer.public_key(), "sub": subject, "name": subject, "nats": nats,
-    });
-    if let Some(expires) = expires {
-        claims["exp"] = expires.into();
-    }
-    let mut text = encode(br#"{"typ":"JWT","alg":"ed25519-nkey"}"#);
-    write!(text, ".{}", encode(claims.to_string().as_bytes())).expect("a text");
-    let signature = encode(&signer.sign(text.as_bytes()).expect("a seed signs"));
-    format!("{text}.{signature}")
-}
-
-fn write_credentials(path: &Path, user: &KeyPair, jwt: &str) {
-    let seed = user.seed().expect("a seed");
-    let text = format!(
-        "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
-         -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
-    );
-    // In one step: it may be read at any time.
-    std::fs::write(path.with_extension("new"), text).expect("a temporary file");
-    std::fs::rename(path.with_extension("new"), path).expect("a temporary file");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn credentials_that_expire_are_told_and_renewed_ones_taken_up() {
-    let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
-    let operator_jwt =
-        jwt(&operator, &operator.public_key(), None, serde_json::json!({ "type": "operator", "version": 2 }));
-    let limits = serde_json::json!({
-        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
-    });
-    let account_jwt = jwt(
-        &operator,
-        &account.public_key(),
-        None,
-        serde_json::json!({ "type": "account", "version": 2, "limits": limits }),
-    );
-    let user_jwt = |expires| {
-        let claims = serde_json::json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1 });
-        jwt(&account, &user.public_key(), expires, claims)
-    };
-    let server = NatsServer::configured(&format!(
-        "operator: {operator_jwt}\nresolver: MEMORY\nresolver_preload: {{ {}: {account_jwt} }}",
-        account.public_key()
-    ));
+    let operator = Operator::new();
+    let server = NatsServer::configured(&operator.server_config());
     let path = std::env::temp_dir().join(format!("nunect-{}.creds", std::process::id()));
     let options = NatsOptions { credentials: Some(path.clone()), ..options(&server.url()) };
     let connect = || NatsBus::connect(options.clone(), Clock::new(), random());
     let error = connect().await.err().expect("no such file");
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
 
-    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() + 3;
-    write_credentials(&path, &user, &user_jwt(Some(soon)));
+    operator.write_credentials(&path, Some(Duration::from_secs(3)));
     let (bus, events) = connected_as(options.clone()).await;
     bus.flush(PATIENCE).await.expect("let in");
     let expired = BusEvent::Refused { reason: "User Authentication Expired".to_owned() };
@@ -220,7 +164,7 @@ async fn credentials_that_expire_are_told_and_renewed_ones_taken_up() {
     std::fs::remove_file(&path).expect("just written");
     let is_file = |event: &BusEvent| matches!(event, BusEvent::Refused { reason } if reason.contains(".creds"));
     told(&events, is_file).await;
-    write_credentials(&path, &user, &user_jwt(None));
+    operator.write_credentials(&path, None);
     until(&events, BusEvent::Connected, PATIENCE).await;
     bus.flush(PATIENCE).await.expect("let in again, without a restart");
     std::fs::remove_file(&path).expect("just written");

@@ -6,7 +6,7 @@ use crate::bus::nats::denials::{DENIED_MAX, DENIED_TOLD_EVERY};
 fn watch() -> (Watch, Receiver<BusEvent>) {
     let watch = Watch::new("nobody".to_owned(), Some(3));
     let (tell, told) = channel();
-    watch.watchers.add(Box::new(move |event| tell.send(event).expect("the test listens")));
+    watch.add(Box::new(move |event| tell.send(event).expect("the test listens")));
     assert_eq!(told.try_recv(), Ok(BusEvent::Disconnected));
     (watch, told)
 }
@@ -73,6 +73,18 @@ fn a_refusal_of_the_node_is_told_once_until_it_is_connected_again() {
     watch.hear(&Event::Connected);
     says(&watch, "User Authentication Expired");
     assert_eq!(told(&events), [BusEvent::Connected, refused("User Authentication Expired")]);
+}
+
+#[test]
+fn whoever_comes_late_is_told_what_stands() {
+    let (watch, _events) = watch();
+    watch.refused("User Authentication Expired".to_owned());
+    watch.refused("user authentication expired".to_owned());
+    says(&watch, "Permissions Violation for Publish to \"a\"");
+    let (tell, told_late) = channel();
+    watch.add(Box::new(move |event| tell.send(event).expect("the test listens")));
+    let stands = [BusEvent::Disconnected, refused("User Authentication Expired"), denied(BusAction::Publish, "a")];
+    assert_eq!(told(&told_late), stands);
 }
 
 #[test]
