@@ -3,6 +3,10 @@
 //! A synchronous `handle` cannot be ended from outside. So a hang is treated crash-only: it is told
 //! after `hang_after`, and after `hang_limit` the process is to end; whoever supervises the process
 //! starts it again. The watch is a thread of its own, since every thread of the runtime may hang.
+//!
+//! It also sees to it that the others go on meanwhile. One of tokio's workers waits for timers and
+//! sockets on behalf of all; when what it then runs does not come back, nobody waits for them any
+//! more until another worker is woken. So whenever an actor is at work, the watch wakes one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -10,6 +14,7 @@ use std::time::Duration;
 
 use nunect_core::health::Cause;
 use nunect_core::{Event, Now};
+use tokio::runtime::Handle;
 
 use crate::node::{End, Shared};
 
@@ -43,18 +48,19 @@ struct Seen {
     told: bool,
 }
 
-/// Watches a node until it is gone.
+/// Watches a node until it is gone. Call it within the node's runtime.
 pub(crate) fn watch(node: &Arc<Shared>, limits: HangLimits) {
     let weak = Arc::downgrade(node);
     let look_every = (limits.after / 2).clamp(Duration::from_millis(10), LOOK_MAX);
-    let watch = move || look(&weak, limits, look_every);
+    let runtime = Handle::current();
+    let watch = move || look(&weak, &runtime, limits, look_every);
     // Without a thread for it nobody watches; the node itself goes on.
     if let Err(error) = std::thread::Builder::new().name("nunect-watch".to_owned()).spawn(watch) {
         tracing::error!(target: "nunect::watchdog", "no thread: a hanging actor will not be found: {error}");
     }
 }
 
-fn look(node: &Weak<Shared>, limits: HangLimits, every: Duration) {
+fn look(node: &Weak<Shared>, runtime: &Handle, limits: HangLimits, every: Duration) {
     let mut seen: BTreeMap<u32, Seen> = BTreeMap::new();
     let mut before = None;
     loop {
@@ -68,9 +74,11 @@ fn look(node: &Weak<Shared>, limits: HangLimits, every: Duration) {
         // period at a time counts for nothing.
         let passed = before.map_or(every, |before: Now| now.mono.since(before.mono)).min(every.mul_f32(1.5));
         before = Some(now);
+        let mut at_work = false;
         for component in node.components() {
             let seen = seen.entry(component.slot.0).or_default();
             let turn = component.turn();
+            at_work |= turn.is_some();
             let actor = &component.name;
             if turn.is_some() && turn == seen.turn {
                 seen.running += passed;
@@ -89,6 +97,10 @@ fn look(node: &Weak<Shared>, limits: HangLimits, every: Duration) {
                 node.set_cause(Cause::ActorHung(actor.clone()), false);
             }
             *seen = Seen { turn, ..Seen::default() };
+        }
+        if at_work {
+            // It needs nothing to do: waking up is what matters.
+            drop(runtime.spawn(async {}));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::client::Listener;
-use crate::harm::{self, ACTORS, brittle, ear, full, rows};
+use crate::harm::{self, ACTORS, INTERVAL_MS, brittle, ear, full, rows};
 use crate::nats::NatsServer;
 use crate::raw::Raw;
 use crate::unit::Unit;
@@ -33,14 +33,18 @@ fn hangs(url: &str, id: &str, unit: &mut Unit) -> Instant {
 fn a_hang_is_told_and_then_ends_the_process_with_71() {
     let server = NatsServer::start();
     let url = server.url();
-    let mut witness = harm::witness(&url);
+    let heartbeats = Listener::on(&url, "ops.heartbeat.hanging");
     let mut unit = harm::start(&url, "hanging");
-    witness.expect_about("hanging", "unit_online", PATIENCE);
+    let mut last = heartbeats.next(PATIENCE);
 
     let told = hangs(&url, "hanging", &mut unit);
-    // The others go on meanwhile.
-    let degraded = witness.expect_about("hanging", "unit_health", PATIENCE);
-    assert_eq!(degraded.text("/fields/to"), "DEGRADED");
+    // The others go on meanwhile: 2.5 intervals of silence would be OFFLINE.
+    while last.header("X-Health-Status") == "OK" || last.at < told + HANG_LIMIT * 3 / 4 {
+        let next = heartbeats.next(PATIENCE);
+        let distance = next.at.duration_since(last.at);
+        assert!(distance < Duration::from_millis(INTERVAL_MS) * 5 / 2, "{distance:?} between heartbeats");
+        last = next;
+    }
     let ended = unit.end(HANG_LIMIT * 3);
     let took = told.elapsed();
     assert!((HANG_LIMIT..HANG_LIMIT * 3).contains(&took), "ended after {took:?}");
@@ -84,7 +88,7 @@ fn a_respawned_node_is_back_within_a_second_as_the_same_unit_in_a_new_session() 
     let took = unit.expect_about("phoenix", "unit_online", BACK).at.duration_since(told);
     assert!((HANG_LIMIT..HANG_LIMIT * 3 + BACK).contains(&took), "back {took:?} after it began to hang");
     let back = witness.expect_about("phoenix", "unit_online", BACK);
-    assert_eq!(back.json.pointer("/fields/restarted"), Some(&true.into()), "{}{}", unit.all(), witness.all());
+    assert_eq!(back.json.pointer("/fields/restarted"), Some(&true.into()), "{}", witness.all());
     let session = back.text("/fields/session");
     assert_ne!(session, online.text("/fields/session"));
     assert_eq!(session, started.text("/fields/session"));

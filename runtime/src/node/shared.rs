@@ -106,6 +106,7 @@ impl Shared {
         about: Option<&Message>,
     ) -> Option<String> {
         let mut end = None;
+        let mut malformed = false;
         for effect in effects {
             match effect {
                 Effect::Publish(message) => self.hand_over(component, |outbox, now| outbox.publish(now, message)),
@@ -127,7 +128,8 @@ impl Shared {
                     }
                 }
                 Effect::Emit(event) => {
-                    if matches!(event, Event::Malformed { .. }) {
+                    // A message of which several things are wrong is one.
+                    if matches!(event, Event::Malformed { .. }) && !std::mem::replace(&mut malformed, true) {
                         component.note_malformed();
                     }
                     self.emit_about(Some(&component.name), event, about);
