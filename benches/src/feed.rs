@@ -26,19 +26,7 @@ impl Feed {
     /// # Errors
     /// When the server does not take it.
     pub fn connect(address: &str, headers: bool) -> Result<Self, Failure> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\nPING\r\n")?;
-        let mut answer = Vec::new();
-        let mut buffer = [0; 4_096];
-        // The server's PINGs stay unanswered later: it gives up only after minutes.
-        while !answer.windows(4).any(|window| window == b"PONG") {
-            match stream.read(&mut buffer)? {
-                0 => return Err("the server closed the feed's connection".into()),
-                read => answer.extend_from_slice(&buffer[..read]),
-            }
-        }
-        Ok(Self { stream, message: encode(headers) })
+        Ok(Self { stream: connected(address)?, message: encode(headers) })
     }
 
     /// Publishes `count` messages to a receiver that counts them, and waits until it is done;
@@ -63,6 +51,23 @@ impl Feed {
             .number("done ")
             .map_err(|error| format!("all {sent} sent, {acknowledged} acknowledged: {error}").into())
     }
+}
+
+/// A connection to a server that takes what is published and confirms nothing.
+pub(crate) fn connected(address: &str) -> Result<TcpStream, Failure> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\nPING\r\n")?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4_096];
+    // The server's PINGs stay unanswered later: it gives up only after minutes.
+    while !answer.windows(4).any(|window| window == b"PONG") {
+        match stream.read(&mut buffer)? {
+            0 => return Err("the server closed the feed's connection".into()),
+            read => answer.extend_from_slice(&buffer[..read]),
+        }
+    }
+    Ok(stream)
 }
 
 fn encode(headers: bool) -> Vec<u8> {

@@ -6,9 +6,13 @@
 
 pub mod compare;
 pub mod feed;
+pub mod load;
+pub mod process;
 pub mod running;
+pub mod scratch;
 pub mod server;
 pub mod table;
+pub mod units;
 pub mod work;
 
 /// Whatever goes wrong here ends the measurement, in words.

@@ -70,7 +70,9 @@ impl fmt::Display for Row {
             Reach::Most(_) | Reach::Least(_) if self.met() => "",
             Reach::Most(_) | Reach::Least(_) => " **missed**",
         };
-        write!(f, "| {what} | {reach} | {figure:.2}{unit}{met} | {spread} | {control} | `{command}` |")
+        // A figure that is small is told to the same number of places that count.
+        let places = if figure.abs() < 0.1 { 4 } else { 2 };
+        write!(f, "| {what} | {reach} | {figure:.places$}{unit}{met} | {spread} | {control} | `{command}` |")
     }
 }
 

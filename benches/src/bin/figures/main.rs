@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is the product of this program")]
 
 mod against_bare;
+mod parts;
 mod product;
 
 use clap::{Parser, ValueEnum};
@@ -19,6 +20,9 @@ struct Arguments {
     /// Keep the profiles of callgrind in this folder, for callgrind_annotate.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<std::path::PathBuf>,
+    /// Messages after which the memory of a node is looked at, and after a tenth of them.
+    #[arg(long, default_value_t = 10_000_000)]
+    messages: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -33,14 +37,24 @@ enum Figure {
     Local,
     /// From the start of `nunect up` to its first heartbeat.
     Startup,
-    /// Memory of an idle node.
+    /// Processor time of an idle node.
+    Idle,
+    /// Memory of a node: idle, after many messages, among many units.
     Memory,
+    /// Size of the program.
+    Binary,
+    /// What a unit and a heartbeat cost the monitor, in a small and in a large mesh.
+    Monitor,
+    /// From a crash to the next life.
+    Restart,
+    /// What an event costs that is filtered out, or shipped.
+    Logs,
     /// Simulated seconds a second.
     Simulation,
 }
 
 fn main() -> Result<(), Failure> {
-    let Arguments { figures, rounds, profiles } = Arguments::parse();
+    let Arguments { figures, rounds, profiles, messages } = Arguments::parse();
     let figures = if figures.is_empty() { Figure::value_variants().to_vec() } else { figures };
     let mut rows: Vec<Row> = Vec::new();
     for figure in figures {
@@ -50,7 +64,12 @@ fn main() -> Result<(), Failure> {
             Figure::Echo => against_bare::echo(rounds)?,
             Figure::Local => against_bare::local(rounds)?,
             Figure::Startup => product::startup()?,
-            Figure::Memory => product::memory()?,
+            Figure::Idle => product::idle()?,
+            Figure::Memory => product::memory(messages)?,
+            Figure::Binary => product::binary()?,
+            Figure::Monitor => parts::monitor()?,
+            Figure::Restart => parts::restart()?,
+            Figure::Logs => parts::logs()?,
             Figure::Simulation => product::simulation()?,
         };
         for row in &more {

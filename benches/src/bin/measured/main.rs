@@ -1,9 +1,13 @@
-//! The programs that are measured: each through a node, and bare.
+//! The programs that are measured: each through a node, and bare; or a part of a node with its work and
+//! without.
 
 mod echo;
 mod hosting;
 mod local;
+mod logs;
+mod monitor;
 mod receive;
+mod restart;
 
 use clap::Parser;
 use nunect_benches::Failure;
@@ -22,6 +26,12 @@ enum Program {
     Burst(local::Arguments),
     /// Send one message to and fro within the process.
     PingPong(local::Arguments),
+    /// Hear the heartbeats of many units.
+    Monitor(monitor::Arguments),
+    /// Crash, and live again.
+    Restart(restart::Arguments),
+    /// Say something, and have it written down.
+    Logs(logs::Arguments),
 }
 
 fn main() -> Result<(), Failure> {
@@ -30,5 +40,8 @@ fn main() -> Result<(), Failure> {
         Program::Echo(arguments) => echo::run(arguments),
         Program::Burst(arguments) => local::burst(arguments),
         Program::PingPong(arguments) => local::ping_pong(arguments),
+        Program::Monitor(arguments) => monitor::run(arguments),
+        Program::Restart(arguments) => restart::run(arguments),
+        Program::Logs(arguments) => logs::run(arguments),
     }
 }
