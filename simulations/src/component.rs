@@ -113,6 +113,8 @@ pub(crate) struct Component {
     mailbox: Option<Mailbox>,
     /// Whether the mailbox pauses.
     pub(crate) paused: bool,
+    /// Whether the actor does not come back from an input, until the process ends for it.
+    pub(crate) hung: bool,
     host_due: Option<Mono>,
     link_due: Option<Mono>,
     blueprint: Box<Blueprint>,
@@ -129,6 +131,7 @@ impl Component {
             cell: None,
             mailbox: None,
             paused: false,
+            hung: false,
             host_due: None,
             link_due: None,
             blueprint: Box::new(Blueprint { specs, entry, reads: Vec::new(), wishes: Wishes::default() }),
@@ -256,7 +259,7 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-        if self.cell.as_ref().is_none_or(|cell| cell.incarnation() != id.incarnation) {
+        if self.hung || self.cell.as_ref().is_none_or(|cell| cell.incarnation() != id.incarnation) {
             return Ok(());
         }
         let (length, hash) = result.map_or((0, 0), digest);
@@ -396,6 +399,7 @@ impl Component {
         let at = |due: Option<Deadline>| due.map_or(Mono::MAX, |due| due.at);
         let pause = if self.paused { at(self.mailbox.as_ref().and_then(Mailbox::deadline)) } else { Mono::MAX };
         match &self.cell {
+            Some(_) if self.hung => pause,
             Some(cell) => at(cell.deadline())
                 .min(self.host_due.unwrap_or(Mono::MAX))
                 .min(self.link_due.unwrap_or(Mono::MAX))
@@ -413,7 +417,7 @@ impl Component {
 
     /// Gives the actor its timeout, if one is due.
     pub(crate) fn wake(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
-        let Some(cell) = &mut self.cell else { return Ok(()) };
+        let Some(cell) = self.cell.as_mut().filter(|_| !self.hung) else { return Ok(()) };
         let Some(due) = cell.deadline().filter(|due| due.at <= now.mono) else { return Ok(()) };
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
@@ -425,7 +429,7 @@ impl Component {
 
     /// Gives the actor what waits for it.
     pub(crate) fn drain(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
-        loop {
+        while !self.hung {
             self.wake(now, office, around)?;
             let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
             let Some(delivery) = mailbox.take() else { return Ok(()) };
@@ -449,6 +453,7 @@ impl Component {
                 Err(crash) => return Err(End::Crashed(crash.to_string(), Some(delivery))),
             }
         }
+        Ok(())
     }
 
     /// Ends the present life without another word. Returns which it was.
@@ -456,6 +461,7 @@ impl Component {
         if let Some(mailbox) = &mut self.mailbox {
             mailbox.detach();
         }
+        self.hung = false;
         self.cell.take().map(|cell| cell.incarnation())
     }
 
@@ -464,7 +470,7 @@ impl Component {
     }
 
     fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
-        let Some(cell) = &mut self.cell else { return Ok(()) };
+        let Some(cell) = self.cell.as_mut().filter(|_| !self.hung) else { return Ok(()) };
         match cell.handle(now, input) {
             Ok(effects) => carry_out((self.slot, &self.name), now, effects, None, office, around),
             Err(crash) => Err(End::crash(&crash)),

@@ -203,7 +203,7 @@ impl Process {
             self.settle(now, around);
         }
         for slot in 0..self.components.len() {
-            if self.due[slot] <= now.mono && !self.is_hung(u32::try_from(slot).unwrap_or(u32::MAX)) {
+            if self.due[slot] <= now.mono {
                 self.wake_component(now, slot, around);
                 self.settle(now, around);
             }
@@ -217,8 +217,6 @@ impl Process {
             if let Some(pending) = self.office.requests.close(&message.subject) {
                 self.outcome(now, pending.slot, (pending.id, pending.sent), Ok(&message), around);
             }
-        } else if self.is_hung(tag) {
-            // It is not looked at any more; the process ends soon.
         } else if let Some(component) = self.components.get_mut(index(tag)) {
             let end = component.arrive(now, message, &mut self.office, around);
             self.after(now, index(tag), end, around);
@@ -310,9 +308,6 @@ impl Process {
             .collect();
         let any = !heard.is_empty();
         for mut record in heard {
-            if self.is_hung(slot) {
-                continue;
-            }
             record.ts = now.wall;
             let end = self.components[index(slot)].log(now, &record, &mut self.office, around);
             self.after(now, index(slot), end, around);

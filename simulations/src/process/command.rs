@@ -10,7 +10,7 @@ use nunect_supervisor::{View, ViewKind};
 use super::Work;
 use super::{Hung, INJECTED, Process, index};
 use crate::around::Around;
-use crate::component::{Answer, Component, End};
+use crate::component::{Answer, End};
 use crate::trace::Down;
 
 /// What a report calls the kind of a group of actors, and of the root.
@@ -108,14 +108,16 @@ impl Process {
     /// An actor suffers what a command wants.
     pub(super) fn suffer(&mut self, now: Now, slot: u32, what: ChaosKind, around: &mut Around<'_>) {
         let place = index(slot);
-        if !self.components.get(place).is_some_and(Component::is_alive) {
+        if !self.components.get(place).is_some_and(|component| component.is_alive() && !component.hung) {
             return;
         }
         match what {
             ChaosKind::Panic => self.after(now, place, Err(End::Crashed(INJECTED.to_owned(), None)), around),
             ChaosKind::Stop => self.after(now, place, Err(End::Stopped("injected stop".to_owned())), around),
             ChaosKind::Hang => {
+                self.components[place].hung = true;
                 self.registry.hung.get_or_insert(Hung { slot, since: now.mono, told: false });
+                self.after(now, place, Ok(()), around);
             }
             ChaosKind::Pause => {
                 let component = &mut self.components[place];
@@ -126,10 +128,6 @@ impl Process {
                 self.after(now, place, Ok(()), around);
             }
         }
-    }
-
-    pub(super) fn is_hung(&self, slot: u32) -> bool {
-        self.registry.hung.is_some_and(|hung| hung.slot == slot)
     }
 
     /// A hang is told after a while, and is the end of the process after another.
