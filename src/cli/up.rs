@@ -25,6 +25,9 @@ const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// Threads for actors; a node's work is small, and each costs memory.
 const WORKERS: usize = 2;
 
+/// How long tasks that are left may take to end when the node has: those of hooks kill their programs.
+const LAST_TASKS: Duration = Duration::from_millis(200);
+
 /// What `nunect up` is told.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
@@ -95,8 +98,8 @@ pub(super) fn run(arguments: &Arguments, catalog: &Catalog, ports: &Ports, mut c
     };
     let start = start::Start { arguments, catalog, ports, console: &console, clock, tap };
     let code = runtime.block_on(live(start, profile, &logs));
-    // An actor that hangs must not keep the process.
-    runtime.shutdown_background();
+    // An actor that hangs must not keep the process; hooks that still run end with it.
+    runtime.shutdown_timeout(LAST_TASKS);
     console.flush();
     code
 }
@@ -119,6 +122,8 @@ async fn live(start: start::Start<'_>, profile: nunect_runtime::config::Profile,
         return exit::ESCALATED;
     };
     let mut signals = Signals { interrupt, terminate, hangup };
+    // A file that may not grow (`ulimit -f`) ends a process that does not listen: then writing fails.
+    let _exceeded = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let started = match start.node(&profile).await {
         Ok(started) => started,
         Err(failed) => {
@@ -151,7 +156,7 @@ async fn serve(
             end = node.ended() => return end,
             _ = signals.interrupt.recv() => break,
             _ = signals.terminate.recv() => break,
-            _ = signals.hangup.recv() => reload::reload(start, &mut profile, node),
+            _ = signals.hangup.recv() => reload::reload(start, &mut profile, node, logs),
             Ok(()) = level.changed() => logs.set(*level.borrow_and_update()),
             _ = redraw.tick() => console.status(status_line(console, &node.status(), node)),
         }

@@ -11,6 +11,11 @@ mod nats;
 mod outage;
 mod overflow;
 mod peers;
+#[path = "../breaking/raw.rs"]
+mod raw;
+mod reload;
+mod service;
+mod tools;
 #[path = "../support/unit.rs"]
 mod unit;
 mod usage;

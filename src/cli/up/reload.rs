@@ -4,11 +4,11 @@ use nunect_core::Event;
 use nunect_runtime::config::Profile;
 use nunect_runtime::{Node, Reload};
 
-use super::super::problem;
+use super::super::{logging, problem};
 use super::start::Start;
 
 /// Reads the configuration again. A mistake in it is shown, and the node goes on as it was.
-pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node) {
+pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node, logs: &logging::Control) {
     let arguments = start.arguments;
     let Ok(loaded) = problem::load(arguments.config.as_deref(), arguments.flags(), start.catalog, start.console) else {
         start.console.complain("the configuration was not read again; the node goes on as it was");
@@ -37,6 +37,10 @@ pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node) {
         let key = format!("actors.{name}");
         changes.live.retain(|live| *live != key);
         changes.restart.push(key);
+    }
+    if new.logging.min_level < present.logging.min_level {
+        // Whoever wants to read more from now on reads what this has changed, too.
+        logs.set(new.logging.min_level);
     }
     // What takes a restart is told at every further reload until it had one.
     present.actors = new.actors;
