@@ -11,11 +11,13 @@ mod harm;
 #[path = "../support/jwt.rs"]
 mod jwt;
 mod lifecycle;
+mod malformed;
 #[path = "../support/nats.rs"]
 mod nats;
 mod poison;
 mod proxy;
 mod raw;
+mod resources;
 mod server;
 mod twins;
 #[path = "../support/unit.rs"]

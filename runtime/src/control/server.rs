@@ -130,15 +130,20 @@ impl Shared {
 
 async fn accept(listener: UnixListener, shared: Arc<Shared>) {
     let mut clients = JoinSet::new();
+    // A system that has no descriptor has none for a while: said once.
+    let mut exhausted = false;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    exhausted = false;
                     let room = clients.len() < CLIENTS_MAX;
                     clients.spawn(serve(stream, Arc::clone(&shared), room));
                 }
                 Err(error) => {
-                    tracing::warn!(target: "nunect::control", "taking a client: {error}");
+                    if !std::mem::replace(&mut exhausted, true) {
+                        tracing::warn!(target: "nunect::control", "command line tools wait: {error}");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

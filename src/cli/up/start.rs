@@ -178,7 +178,11 @@ impl Start<'_> {
             }
             Some(_) | None => exit::CONFIGURATION,
         };
-        Err(Failed { code, words: problem::chain(&error) })
+        let mut words = problem::chain(&error);
+        if let ControlError::Io { .. } = error {
+            words += "\nName a path with --socket whose folder is there and may be written to, or leave it out.";
+        }
+        Err(Failed { code, words })
     }
 
     fn spec(&self, profile: &Profile) -> Result<NodeSpec, Box<dyn std::error::Error>> {
