@@ -178,7 +178,7 @@ fn exit_code(console: &Console, end: End) -> u8 {
         End::Stopped => exit::FINE,
         End::Escalated { actor, crashes, period, reason } => {
             console.complain(&format!(
-                "{actor} crashed {crashes} times within {period:?} and the node gave up; the last time: {reason}\n\
+                "the node gave up after {crashes} crashes of its actors within {period:?}, the last of {actor}: {reason}\n\
                  Mend the cause, or give the actor other options in the configuration, and start again."
             ));
             exit::ESCALATED

@@ -80,6 +80,7 @@ fn a_respawned_node_is_back_within_a_second_as_the_same_unit_in_a_new_session() 
     let mut unit = Unit::of(command.process_group(0));
     let _group = Group(unit.id());
     unit.expect("brittle actor_started", PATIENCE);
+    harm::listens(&url, "phoenix");
     let online = witness.expect_about("phoenix", "unit_online", PATIENCE);
     let process = child_of(unit.id());
 

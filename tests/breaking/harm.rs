@@ -51,7 +51,15 @@ pub(crate) fn start_with(url: &str, id: &str, more: &str) -> Unit {
     for actor in ACTORS {
         unit.expect(&format!("{actor} actor_started"), PATIENCE);
     }
+    listens(url, id);
     unit
+}
+
+/// Waits until a unit that has started is heard by its server, subscriptions and all: they go before
+/// its answer.
+pub(crate) fn listens(url: &str, id: &str) {
+    let restarts = restarts(url, id);
+    assert!(restarts.values().all(|number| *number == 0), "{restarts:?}");
 }
 
 /// A node of the actors that every node has, which sees the others.

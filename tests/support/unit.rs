@@ -266,13 +266,25 @@ pub(crate) fn program() -> Command {
     clean(Path::new(env!("CARGO_BIN_EXE_nunect")))
 }
 
-/// Builds `examples/{name}.rs` beside the program.
+/// Builds `examples/{name}.rs` beside the program, unless it is there: `cargo test` builds examples, too,
+/// but not when it is to run one test program.
 pub(crate) fn build_example(name: &str) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--locked", "--offline", "--example", name]);
-    assert!(cargo.status().expect("cargo starts").success(), "examples/{name}.rs can be built");
-    let program = Path::new(env!("CARGO_BIN_EXE_nunect"));
-    program.with_file_name("examples").join(name)
+    let built = Path::new(env!("CARGO_BIN_EXE_nunect")).with_file_name("examples").join(name);
+    if !is_up_to_date(&built) {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "--offline", "--example", name]);
+        assert!(cargo.status().expect("cargo starts").success(), "examples/{name}.rs can be built");
+    }
+    built
+}
+
+/// Whether a program is newer than every file that it was built from, which stand beside it.
+fn is_up_to_date(program: &Path) -> bool {
+    let written = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let (Some(built), Ok(sources)) = (written(program), std::fs::read_to_string(program.with_extension("d"))) else {
+        return false;
+    };
+    sources.split_whitespace().skip(1).all(|source| written(Path::new(source)).is_some_and(|source| source <= built))
 }
 
 /// A program with nothing of the environment that could configure it.
