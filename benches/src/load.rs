@@ -3,7 +3,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::ops::Range;
 use std::time::Duration;
 
 use nunect_core::protocol::units;
@@ -13,7 +12,7 @@ use crate::feed;
 use crate::units::Unit;
 use crate::work::{PAYLOAD_BYTES, echo_subject};
 
-/// Messages on their way at most: a quarter of a mailbox.
+/// Messages without an answer at most: a quarter of a mailbox.
 const WINDOW: u64 = 1_024;
 /// Messages written at once. The last is a question for the monitor, whose answer says that it has
 /// heard the heartbeats before.
@@ -43,11 +42,11 @@ pub struct Load {
 }
 
 impl Load {
-    /// Connects; heartbeats will be those of the units of these numbers.
+    /// Connects; heartbeats will be those of so many units.
     ///
     /// # Errors
     /// When the server does not take it.
-    pub fn connect(address: &str, units: Range<usize>) -> Result<Self, Failure> {
+    pub fn connect(address: &str, units: usize) -> Result<Self, Failure> {
         let mut stream = feed::connected(address)?;
         stream.write_all(format!("SUB {ANSWERS} 1\r\n").as_bytes())?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -59,7 +58,7 @@ impl Load {
             stream: BufReader::new(stream),
             request: publish(&echo_subject(), ECHOES, &[b'x'; PAYLOAD_BYTES]),
             question: publish(units::subject().as_str(), UNITS, QUESTION.as_bytes()),
-            units: units.map(|number| Unit::new(number, INTERVAL)).collect(),
+            units: (0..units).map(|number| Unit::new(number, INTERVAL)).collect(),
             beats: 0,
             answered: 0,
         })
@@ -70,23 +69,8 @@ impl Load {
     /// # Errors
     /// When an answer stays away, or is a refusal.
     pub fn run(&mut self, messages: u64) -> Result<(), Failure> {
-        self.send(messages, |number| number.is_multiple_of(HEARTBEAT_EVERY))
-    }
-
-    /// Lets every unit be heard of once.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn introduce(&mut self) -> Result<(), Failure> {
-        let units = self.units.len() as u64;
-        self.send(units + units.div_ceil(BLOCK - 1), |_| true)
-    }
-
-    fn send(&mut self, messages: u64, is_heartbeat: impl Fn(u64) -> bool) -> Result<(), Failure> {
-        let (mut sent, mut asked) = (0, self.answered);
-        // Heartbeats have no answers of their own: where all are, one question stands for a block.
-        let answers = (1..=BLOCK).filter(|&place| place == BLOCK || !is_heartbeat(place)).count() as u64;
-        let open = WINDOW / BLOCK * answers;
+        let mut sent = 0;
+        let mut asked = self.answered;
         let mut block = Vec::new();
         while sent < messages {
             block.clear();
@@ -94,7 +78,7 @@ impl Load {
             for place in 1..=count {
                 if place == count {
                     block.extend_from_slice(&self.question);
-                } else if is_heartbeat(place) {
+                } else if place.is_multiple_of(HEARTBEAT_EVERY) {
                     self.heartbeat(&mut block);
                     continue;
                 } else {
@@ -104,7 +88,7 @@ impl Load {
             }
             sent += count;
             self.stream.get_mut().write_all(&block)?;
-            while asked > self.answered + open {
+            while asked > self.answered + WINDOW {
                 self.hear()?;
             }
         }

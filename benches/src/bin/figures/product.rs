@@ -23,10 +23,8 @@ const SETTLED: Duration = Duration::from_secs(10);
 const IDLE_FOR: Duration = Duration::from_secs(60);
 /// How long a node is left alone after much work, before its memory is looked at.
 const QUIET: Duration = Duration::from_secs(3);
-/// Units that a node hears of while it works, and those that it hears of at last: nearly as many
-/// as a monitor tracks.
+/// Units that a node hears of while it works.
 const OTHER_UNITS: usize = 64;
-const MANY_UNITS: usize = 99_000;
 
 /// The program `name` that was built beside this one.
 pub(crate) fn sibling(name: &str) -> Result<PathBuf, Failure> {
@@ -153,7 +151,7 @@ pub(crate) fn memory(messages: u64) -> Result<Vec<Row>, Failure> {
         command: "tools/bench memory",
     };
     let (idle, its_share) = (resident(node.pid())?, share(node.pid())?);
-    let mut load = Load::connect(&node.server.address(), 0..OTHER_UNITS)?;
+    let mut load = Load::connect(&node.server.address(), OTHER_UNITS)?;
     let start = Instant::now();
     let mut after = |messages: u64| -> Result<f64, Failure> {
         load.run(messages)?;
@@ -165,7 +163,7 @@ pub(crate) fn memory(messages: u64) -> Result<Vec<Row>, Failure> {
     let after_all = after(messages - some)?;
     let took = start.elapsed().as_secs_f64();
     let grown = format!("{after_some:.2} MiB after {some} messages, {after_all:.2} MiB after {messages}; {took:.0} s");
-    let mut rows = vec![
+    Ok(vec![
         row(
             "resident memory of an idle full node on NATS, after 10 s".to_owned(),
             Reach::Most(16.0),
@@ -174,19 +172,7 @@ pub(crate) fn memory(messages: u64) -> Result<Vec<Row>, Failure> {
         ),
         row(format!("the same after {messages} messages"), Reach::Told, after_all, String::from("one run")),
         row(format!("its growth from {some} messages on"), Reach::Most(0.5), after_all - after_some, grown),
-    ];
-    let mut load = Load::connect(&node.server.address(), OTHER_UNITS..OTHER_UNITS + MANY_UNITS)?;
-    load.introduce()?;
-    std::thread::sleep(QUIET);
-    #[expect(clippy::cast_precision_loss)]
-    let each = (resident(node.pid())? - after_all) * 1_048_576.0 / MANY_UNITS as f64;
-    rows.push(Row {
-        what: format!("resident memory of a full node for each of {MANY_UNITS} units that it hears"),
-        figure: each,
-        unit: " B",
-        ..row(String::new(), Reach::Told, 0.0, "monitor, directory and all else; one run".to_owned())
-    });
-    Ok(rows)
+    ])
 }
 
 /// What is shipped.
