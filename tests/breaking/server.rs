@@ -128,6 +128,23 @@ fn a_node_with_wrong_credentials_lives_and_is_let_in_once_they_are_right() {
 }
 
 #[test]
+fn a_server_that_refuses_the_node_does_not_keep_it_from_the_next() {
+    let strict = NatsServer::configured("authorization { users: [ { user: other, password: x } ] }\n");
+    let mut open = NatsServer::start();
+    let urls = format!("{},{}", with_user(&strict, "node:s3cret-word"), open.url());
+    let mut node = connected(&urls, "twofold", "");
+    open.kill();
+    node.expect("node bus_disconnected", SAID);
+    let refused = node.expect("node bus_refused", PATIENCE);
+    let words = format!("authorization violation ({})", strict.url());
+    assert_eq!(refused.text("/fields/reason").to_lowercase(), words, "which of them, and not the password");
+    open.launch();
+    node.expect("node bus_connected", RESUME);
+    node.expect_health("OK", SAID);
+    assert_eq!(node.stop("TERM").code, Some(0));
+}
+
+#[test]
 fn a_node_whose_credentials_expire_is_back_once_their_file_is_renewed() {
     let operator = Operator::new();
     let server = NatsServer::watched(&operator.server_config());

@@ -147,10 +147,8 @@ impl NatsBus {
             .custom_inbox_prefix(inbox::prefix(&options.unit))
             .reconnect_delay_callback(move |attempts| lock(&backoff).delay(attempts, lost.lost()))
             .reconnect_to_server_callback(move |servers, _| {
-                // It leaves the choice as it is: there is no other way to what the server said when it
-                // refused the last try.
-                tried.tried(&servers);
-                std::future::ready(None)
+                // There is no other way to what a server said when it refused the last try, either.
+                std::future::ready(tried.turn(&servers))
             })
             .event_callback(move |event| {
                 told.hear(&event);

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
-use async_nats::{ClientError, Event, ServerError, Statistics};
+use async_nats::{ClientError, Event, ReconnectToServer, ServerError, Statistics};
 use nunect_core::{BusAction, BusEvent};
 use tokio::sync::Notify;
 
 use super::denials::Denials;
+use super::without_secrets;
 use crate::bus::{Refusals, Watcher, Watchers};
 use crate::sync::lock;
 
@@ -39,6 +40,8 @@ pub(super) struct Watch {
     connects: AtomicU64,
     /// Those of which it was asked when they were lost.
     lost: AtomicU64,
+    /// The connections that there were, and the tries since the last was lost.
+    turn: Mutex<(u64, usize)>,
     statistics: OnceLock<Arc<Statistics>>,
 }
 
@@ -92,6 +95,7 @@ impl Watch {
             connected_at: Mutex::default(),
             connects: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            turn: Mutex::default(),
             statistics: OnceLock::new(),
         }
     }
@@ -151,14 +155,31 @@ impl Watch {
         self.denials.clear();
     }
 
-    /// What the last tries to connect came to, before the next one.
-    pub(super) fn tried(&self, servers: &[async_nats::Server]) {
-        let errors = servers.iter().filter_map(|server| server.last_error.as_deref());
+    /// Tells what the last try to connect came to, and says which server is tried next: the first when a
+    /// connection was lost, and then one after the other. By itself async-nats tries the first again and
+    /// again when that one refuses the node.
+    pub(super) fn turn(&self, servers: &[async_nats::Server]) -> Option<ReconnectToServer> {
+        let connects = self.connects_until_now().unwrap_or_default();
+        let mut turn = lock(&self.turn);
+        if turn.0 != connects {
+            *turn = (connects, 0);
+        }
+        let number = turn.1;
+        turn.1 += 1;
+        drop(turn);
+        let server = |number: usize| servers.get(number % servers.len().max(1));
+        if let Some(last) = number.checked_sub(1).and_then(server) {
+            self.tried(last, servers.len());
+        }
+        Some(ReconnectToServer { addr: server(number)?.addr.clone(), delay: None })
+    }
+
+    fn tried(&self, server: &async_nats::Server, of: usize) {
         // `authorization violation: nats: authorization violation`: the words after that are the server's.
-        for error in errors.filter_map(|error| error.split_once("nats: ")) {
-            if Meaning::of(error.1) == Meaning::Refused {
-                self.refused(error.1.to_owned());
-            }
+        let Some((_, words)) = server.last_error.as_deref().and_then(|error| error.split_once("nats: ")) else { return };
+        if Meaning::of(words) == Meaning::Refused {
+            let whose = format!("{words} ({})", without_secrets(server.addr.as_url_str()));
+            self.refused(if of > 1 { whose } else { words.to_owned() });
         }
     }
 
