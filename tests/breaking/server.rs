@@ -98,6 +98,7 @@ fn a_server_that_stands_still_for_half_a_minute_finds_the_node_as_it_was() {
     assert!(all.iter().all(|beat| beat.header("X-Session-ID") == session), "it is the same run");
     assert_eq!(request(&server.url(), "ops.cmd.node.held", &[], "VERSION").header("X-Unit-ID"), "held");
     assert_eq!(node.stop("TERM").code, Some(0));
+    std::fs::remove_dir_all(sockets).expect("a folder of this test");
 }
 
 #[test]

@@ -176,7 +176,9 @@ impl Watch {
 
     fn tried(&self, server: &async_nats::Server, of: usize) {
         // `authorization violation: nats: authorization violation`: the words after that are the server's.
-        let Some((_, words)) = server.last_error.as_deref().and_then(|error| error.split_once("nats: ")) else { return };
+        let Some((_, words)) = server.last_error.as_deref().and_then(|error| error.split_once("nats: ")) else {
+            return;
+        };
         if Meaning::of(words) == Meaning::Refused {
             let whose = format!("{words} ({})", without_secrets(server.addr.as_url_str()));
             self.refused(if of > 1 { whose } else { words.to_owned() });
