@@ -29,6 +29,11 @@ pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// Peers that may be configured.
 pub const PEERS_CONFIGURED_MAX: usize = 64;
 
+/// Intervals between two looks at what hardly changes: the round trip to the server, and that to
+/// itself while nobody else is there. Every second of either would cost an idle node more than all
+/// its other actors together.
+pub const INTERVALS_ALONE: u32 = 5;
+
 /// A node that has not announced itself for so long is no peer: three intervals.
 pub const PEER_SILENT: Duration = cluster::INTERVAL.saturating_mul(3);
 /// Nodes that are remembered as possible peers.
@@ -63,7 +68,7 @@ impl Default for ProberConfig {
 /// Sends an echo request to one peer after the other, one each interval, and publishes
 /// `ops.metric.rtt.{unit}` after the outcome of each: an answer, or none within two seconds. So there
 /// is one metric an interval on average, never older than its measurement, and requests overlap: one
-/// that is lost delays no other.
+/// that is lost delays no other. Alone it probes itself, five times as rarely.
 ///
 /// A value that is not known is left out: that of the peers when the last probe was not answered, that
 /// of the server when it could not be measured. Both are unknown as soon as the bus is away.
@@ -133,7 +138,7 @@ impl Actor for Prober {
         Contract {
             reads: if self.configured { Vec::new() } else { vec![Subscription::from(cluster::pattern())] },
             publishes: [vec![rtt::pattern_of(&self.unit)], echoes].concat(),
-            sensors: vec![Sensor::Bus, Sensor::Link { every: self.interval }],
+            sensors: vec![Sensor::Bus, Sensor::Link { every: self.interval * INTERVALS_ALONE }],
             ..Contract::default()
         }
     }
@@ -163,7 +168,8 @@ impl Actor for Prober {
             self.probe(now.mono, out);
             // Counted from when it was due, and what was missed is not made up for.
             let late = Duration::from_nanos(nanos(now.mono.since(due)) % nanos(self.interval));
-            self.due = Some(now.mono - late + self.interval);
+            let wait = if self.peers.is_empty() { self.interval * INTERVALS_ALONE } else { self.interval };
+            self.due = Some(now.mono - late + wait);
         }
         Ok(())
     }
@@ -184,12 +190,15 @@ impl Prober {
             out.malformed(&message.subject, problem);
         }
         let (node, heard) = (received.cluster.node, message.received.mono);
-        if let Some(known) = self.known.get_mut(&node) {
-            // Who says goodbye is as good as silent.
-            known.heard = if received.cluster.leaving { Mono::ZERO } else { heard };
+        if received.cluster.leaving {
+            self.known.swap_remove(&node);
             return;
         }
-        if node == self.unit || received.cluster.leaving {
+        if let Some(known) = self.known.get_mut(&node) {
+            known.heard = heard;
+            return;
+        }
+        if node == self.unit {
             return;
         }
         if self.known.len() >= PEERS_KNOWN_MAX {
@@ -199,6 +208,10 @@ impl Prober {
         }
         let rank = self.random.next_u64();
         self.known.insert(node, Known { heard, rank, passed_over_until: Mono::ZERO });
+        if self.peers.is_empty() {
+            // It is alone no longer.
+            self.due = self.due.map(|due| due.min(heard + self.interval));
+        }
     }
 
     fn is_peer(&self, unit: &UnitId) -> bool {

@@ -124,9 +124,11 @@ impl Doing {
 
     fn begin(&mut self, words: &str) {
         let bytes = words.as_bytes();
-        let length = bytes.len().min(Self::MAX);
-        self.words[..length].copy_from_slice(&bytes[..length]);
-        self.length = length as u8;
+        let kept = bytes.get(..Self::MAX).unwrap_or(bytes);
+        if let Some(place) = self.words.get_mut(..kept.len()) {
+            place.copy_from_slice(kept);
+            self.length = kept.len() as u8;
+        }
         self.turn += 1;
         self.busy = true;
     }

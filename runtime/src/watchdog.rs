@@ -20,8 +20,8 @@ use crate::node::{End, Shared};
 
 /// A jump of the wall clock against the monotonic one that is no mere correction.
 pub const CLOCK_STEP_MIN: Duration = Duration::from_millis(500);
-/// The longest time between two looks.
-const LOOK_MAX: Duration = Duration::from_millis(250);
+/// The longest time between two looks: each wakes a processor.
+const LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// When an actor counts as hung (protocol, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct Seen {
 /// Watches a node until it is gone. Call it within the node's runtime.
 pub(crate) fn watch(node: &Arc<Shared>, limits: HangLimits) {
     let weak = Arc::downgrade(node);
-    let look_every = (limits.after / 2).clamp(Duration::from_millis(10), LOOK_MAX);
+    let look_every = limits.after.clamp(Duration::from_millis(10), LOOK_MAX);
     let runtime = Handle::current();
     let watch = move || look(&weak, &runtime, limits, look_every);
     // Without a thread for it nobody watches; the node itself goes on.

@@ -29,13 +29,14 @@ fn expect_probe(harness: &mut Harness) -> (RequestId, String, Now) {
     (id, echo::parse_subject(&message.subject).expect("an echo").to_string(), harness.now())
 }
 
-/// Whom it probes in the next `rounds` intervals of a second, each of whom answers after a millisecond.
+/// Whom it probes in the next `rounds` intervals, each of whom answers after a millisecond.
 fn probed(harness: &mut Harness, rounds: usize) -> Vec<String> {
     let each = |_| {
         let (id, peer, sent) = expect_probe(harness);
         harness.advance(MILLI);
         harness.answer(id, sent, Ok(answer()));
-        harness.advance(SECOND - MILLI);
+        let next = harness.deadline().expect("another probe").at;
+        harness.advance(next.since(harness.now().mono));
         peer
     };
     let peers = (0..rounds).map(each).collect();
@@ -70,7 +71,7 @@ fn it_reads_who_is_there_unless_it_is_told_whom_to_probe() {
     let automatic = contract(ProberConfig::default());
     assert_eq!(automatic.reads, [Subscription::from(cluster::pattern())]);
     assert_eq!(words(&automatic.publishes), [format!("ops.metric.rtt.{UNIT}"), "ops.echo.*".to_owned()]);
-    assert_eq!(automatic.sensors, [Sensor::Bus, Sensor::Link { every: SECOND }]);
+    assert_eq!(automatic.sensors, [Sensor::Bus, Sensor::Link { every: 5 * SECOND }]);
     let told = contract(ProberConfig { peers: vec![unit("alpha"), unit("beta")], ..ProberConfig::default() });
     assert_eq!(told.reads, []);
     let expected = [format!("ops.metric.rtt.{UNIT}"), "ops.echo.alpha".to_owned(), "ops.echo.beta".to_owned()];
@@ -78,8 +79,30 @@ fn it_reads_who_is_there_unless_it_is_told_whom_to_probe() {
 }
 
 #[test]
-fn alone_it_probes_itself() {
-    assert_eq!(probed(&mut prober(json!({})), 3), [UNIT, UNIT, UNIT]);
+fn alone_it_probes_itself_five_times_as_rarely_until_somebody_is_there() {
+    let mut harness = prober(json!({}));
+    let start = harness.now().mono;
+    assert_eq!(probed(&mut harness, 3), [UNIT, UNIT, UNIT]);
+    assert_eq!(harness.now().mono.since(start), 15 * SECOND);
+    assert_eq!(probed(&mut harness, 1), [UNIT]);
+    harness.expect_request();
+    announce(&mut harness, "alpha");
+    harness.advance(SECOND);
+    assert_eq!(probed(&mut harness, 2), ["alpha", "alpha"]);
+    assert_eq!(harness.now().mono.since(start), 23 * SECOND);
+}
+
+#[test]
+fn who_says_goodbye_is_probed_no_more() {
+    let mut harness = prober(json!({}));
+    announce(&mut harness, "alpha");
+    assert_eq!(probed(&mut harness, 3)[1..], ["alpha", "alpha"]);
+    harness.expect_request();
+    let node = unit("alpha");
+    let last = Cluster { node, state: cluster::ClusterState::Healthy, peers: 0, stream_lag: None, leaving: true };
+    harness.send(last.build());
+    harness.advance(SECOND);
+    assert_eq!(probed(&mut harness, 2), [UNIT, UNIT]);
 }
 
 #[test]

@@ -26,7 +26,9 @@ pub(super) fn outgoing_headers(headers: &Headers) -> Option<HeaderMap> {
     Some(map)
 }
 
-/// What a server delivered, as the rest of the node knows it.
+/// What a server delivered, as the rest of the node knows it. Inlined: the message would be copied into
+/// it, and every message from a server comes this way.
+#[inline(always)]
 pub(super) fn incoming(now: Now, message: async_nats::Message) -> Inbound {
     let subject = Subject::delivered(message.subject.into_string());
     if message.status == Some(StatusCode::NO_RESPONDERS) {
