@@ -2,17 +2,68 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
+use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::units::UnitStatus;
-use nunect_core::{DirectoryChange, Health, UnitId};
+use nunect_core::{DirectoryChange, Health, Role, SessionId, UnitId};
 
 /// A node's directory of units. Reading one row never waits for another to be written.
 #[derive(Debug, Default)]
 pub struct Directory {
-    units: DashMap<UnitId, UnitStatus>,
+    units: DashMap<UnitId, Row, foldhash::fast::RandomState>,
     /// How many units are in each state, so that a status line costs the same among a hundred
     /// thousand: OK, DEGRADED, CRITICAL, OFFLINE.
     states: [AtomicU64; 4],
+}
+
+/// A row without the name that it stands under, and as small as it can be: there may be a hundred
+/// thousand.
+#[derive(Clone, Debug)]
+struct Row {
+    session: Option<SessionId>,
+    since_ms: u64,
+    last_seen_ms: u64,
+    /// In microseconds: more than an hour is as good as an hour.
+    rtt_app_us: Option<u32>,
+    rtt_native_us: Option<u32>,
+    role: Role,
+    state: Health,
+    clock_source: Option<ClockSource>,
+    clock_quality: Option<ClockQuality>,
+}
+
+impl From<UnitStatus> for Row {
+    fn from(status: UnitStatus) -> Self {
+        let micros = |micros: Option<u64>| micros.map(|micros| u32::try_from(micros).unwrap_or(u32::MAX));
+        Self {
+            session: status.session,
+            since_ms: status.since_ms,
+            last_seen_ms: status.last_seen_ms,
+            rtt_app_us: micros(status.rtt_app_us),
+            rtt_native_us: micros(status.rtt_native_us),
+            role: status.role,
+            state: status.state,
+            clock_source: status.clock_source,
+            clock_quality: status.clock_quality,
+        }
+    }
+}
+
+impl Row {
+    fn status(&self, unit: &UnitId) -> UnitStatus {
+        UnitStatus {
+            unit: unit.clone(),
+            role: self.role,
+            state: self.state,
+            since_ms: self.since_ms,
+            last_seen_ms: self.last_seen_ms,
+            session: self.session.clone(),
+            rtt_app_us: self.rtt_app_us.map(u64::from),
+            rtt_native_us: self.rtt_native_us.map(u64::from),
+            clock_source: self.clock_source,
+            clock_quality: self.clock_quality,
+        }
+    }
 }
 
 impl Directory {
@@ -43,13 +94,13 @@ impl Directory {
     /// One unit.
     #[must_use]
     pub fn get(&self, unit: &UnitId) -> Option<UnitStatus> {
-        self.units.get(unit).map(|row| row.clone())
+        self.units.get(unit).map(|row| row.status(unit))
     }
 
     /// Every unit, in the order of their IDs.
     #[must_use]
     pub fn rows(&self) -> Vec<UnitStatus> {
-        let mut rows: Vec<_> = self.units.iter().map(|row| row.clone()).collect();
+        let mut rows: Vec<_> = self.units.iter().map(|row| row.status(row.key())).collect();
         rows.sort_unstable_by(|a, b| a.unit.cmp(&b.unit));
         rows
     }
@@ -63,8 +114,15 @@ impl Directory {
     pub(crate) fn apply(&self, change: DirectoryChange) {
         let (before, after) = match change {
             DirectoryChange::Seen(status) => {
-                let state = status.state;
-                (self.units.insert(status.unit.clone(), status).map(|row| row.state), Some(state))
+                let (unit, state) = (status.unit.clone(), status.state);
+                let before = match self.units.entry(unit) {
+                    Entry::Occupied(mut row) => Some(row.insert(status.into()).state),
+                    Entry::Vacant(place) => {
+                        place.insert(status.into());
+                        None
+                    }
+                };
+                (before, Some(state))
             }
             DirectoryChange::Forgotten(unit) => (self.units.remove(&unit).map(|(_, row)| row.state), None),
         };

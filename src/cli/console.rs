@@ -133,6 +133,11 @@ impl Console {
         });
     }
 
+    /// Whether there is a line below all others.
+    pub(super) fn has_status(&self) -> bool {
+        !self.status.is_hidden()
+    }
+
     /// The line below all others, on a terminal.
     pub(super) fn status(&self, text: String) {
         if let Some(outlet) = &self.outlet {

@@ -22,6 +22,8 @@ use start::Started;
 
 /// How often the status line is drawn anew.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
+/// Where there is no status line.
+const NEVER: Duration = Duration::from_secs(1 << 30);
 /// Threads for actors; a node's work is small, and each costs memory.
 const WORKERS: usize = 2;
 
@@ -150,7 +152,8 @@ async fn serve(
     let console = start.console;
     let node = &started.node;
     let mut level = node.log_level();
-    let mut redraw = tokio::time::interval(STATUS_EVERY);
+    // Each tick wakes a processor: only where somebody looks.
+    let mut redraw = tokio::time::interval(if console.has_status() { STATUS_EVERY } else { NEVER });
     loop {
         tokio::select! {
             end = node.ended() => return end,
