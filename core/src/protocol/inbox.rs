@@ -27,10 +27,11 @@ pub fn prefix(unit: &UnitId) -> String {
     format!("{PREFIX}.{unit}")
 }
 
-/// A subject that nobody ever listens on: a request there is answered by the server itself, at once.
+/// Where a node sends what only it listens to itself, below this subject: when that comes back, the server has
+/// read everything that was sent before.
 #[must_use]
-pub fn nobody(unit: &UnitId, session: &SessionId) -> Subject {
-    Subject::join(&[PREFIX, unit.as_str(), session.as_str(), "nobody", "listens"])
+pub fn mirror(unit: &UnitId, session: &SessionId) -> Subject {
+    Subject::join(&[PREFIX, unit.as_str(), session.as_str(), "mirror"])
 }
 
 /// The number of the request that `subject` answers; `None` when it is no inbox of a request.

@@ -10,13 +10,12 @@ use std::collections::VecDeque;
 use std::future::{Ready, poll_fn};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use async_nats::ConnectOptions;
-use bytes::Bytes;
+use async_nats::{ConnectOptions, Request};
 use futures_core::Stream;
 use nunect_core::protocol::inbox;
 use nunect_core::random::ChaCha8Rng;
@@ -92,11 +91,14 @@ pub enum ConnectError {
     Client(#[source] async_nats::ConnectError),
 }
 
+/// Counts what nodes of this process have sent themselves.
+static ROUND_TRIPS: AtomicU64 = AtomicU64::new(0);
+
 /// One node's connection to a NATS server.
 pub struct NatsBus {
     client: async_nats::Client,
     urls: String,
-    nobody: String,
+    mirror: String,
     clock: Clock,
     watch: Arc<Watch>,
     spill: Arc<Spill>,
@@ -125,8 +127,8 @@ impl NatsBus {
             let address = url.parse::<async_nats::ServerAddr>();
             addresses.push(address.map_err(|error| ConnectError::Url { url: without_secrets(url), error })?);
         }
-        let nobody = inbox::nobody(&options.unit, &options.session).as_str().to_owned();
-        let watch = Arc::new(Watch::new(nobody.clone(), options.max_reconnects));
+        let mirror = inbox::mirror(&options.unit, &options.session).as_str().to_owned();
+        let watch = Arc::new(Watch::new(mirror.clone(), options.max_reconnects));
         let backoff = Mutex::new(Backoff::new(options.reconnect_wait, random));
         let [told, tried, lost] = std::array::from_fn(|_| Arc::clone(&watch));
         let connect = match options.credentials {
@@ -159,7 +161,7 @@ impl NatsBus {
         }
         let client = connect.connect(addresses).await.map_err(ConnectError::Client)?;
         let bus = Self {
-            nobody,
+            mirror,
             client,
             urls: options.urls.iter().map(|url| without_secrets(url)).collect::<Vec<_>>().join(", "),
             clock,
@@ -171,7 +173,7 @@ impl NatsBus {
         bus.spawn(drain_spill(bus.client.clone(), Arc::clone(&bus.spill)));
         let (watch, client) = (Arc::clone(&bus.watch), bus.client.clone());
         bus.spawn(async move { watch.reconcile(client).await });
-        bus.spawn(permit(bus.client.clone(), Arc::clone(&bus.watch), Arc::clone(&bus.spill), bus.nobody.clone()));
+        bus.spawn(permit(bus.client.clone(), Arc::clone(&bus.watch), Arc::clone(&bus.spill), bus.mirror.clone()));
         Ok(bus)
     }
 
@@ -269,25 +271,27 @@ async fn drain_spill(client: async_nats::Client, spill: Arc<Spill>) {
     }
 }
 
-/// Asks the server what nobody answers.
+/// Sends ourselves something by way of the server.
 async fn round_trip(
     client: &async_nats::Client,
     watch: &Watch,
-    nobody: &str,
+    mirror: &str,
     timeout: Duration,
 ) -> Result<Duration, RequestError> {
     let start = Instant::now();
-    let denied = watch.nobody_denied.notified();
+    let denied = watch.mirror_denied.notified();
+    // Each has its own: another's must not be taken for it.
+    let own = format!("{mirror}.{}", ROUND_TRIPS.fetch_add(1, Ordering::Relaxed));
     let ask = async {
         tokio::select! {
-            answer = client.request(nobody.to_owned(), Bytes::new()) => answer.map(drop),
+            // A question that nobody hears comes back sooner, but somebody may listen to everything.
+            answer = client.send_request(own.clone(), Request::new().inbox(own)) => answer.map(drop),
             // Not permitted: the server has read it all the same.
             () = denied => Ok(()),
         }
     };
     match tokio::time::timeout(timeout, ask).await {
         Err(_) => Err(RequestError::Timeout),
-        // Nobody answers by definition: the server's word for that is the answer.
         Ok(Ok(())) => Ok(start.elapsed()),
         Ok(Err(error)) => match error.kind() {
             async_nats::RequestErrorKind::NoResponders => Ok(start.elapsed()),
@@ -300,7 +304,7 @@ async fn round_trip(
 }
 
 /// Finds out, while anything stands denied, whether it is permitted again.
-async fn permit(client: async_nats::Client, watch: Arc<Watch>, spill: Arc<Spill>, nobody: String) {
+async fn permit(client: async_nats::Client, watch: Arc<Watch>, spill: Arc<Spill>, mirror: String) {
     loop {
         watch.denials.any().await;
         tokio::time::sleep(RECONCILE_EVERY).await;
@@ -308,7 +312,7 @@ async fn permit(client: async_nats::Client, watch: Arc<Watch>, spill: Arc<Spill>
         let heard = Some(lock(&spill.queue)).filter(|queue| queue.is_empty()).map(|_| Instant::now());
         if let Some(heard) = heard
             && watch.watchers.connected()
-            && round_trip(&client, &watch, &nobody, CALL_TIMEOUT).await.is_ok()
+            && round_trip(&client, &watch, &mirror, CALL_TIMEOUT).await.is_ok()
         {
             // A denial may be on its way.
             tokio::time::sleep(EVENT_PATIENCE).await;
@@ -445,7 +449,7 @@ impl Bus for NatsBus {
             if !self.watch.watchers.connected() {
                 return Err(RequestError::BusAway);
             }
-            round_trip(&self.client, &self.watch, &self.nobody, timeout).await
+            round_trip(&self.client, &self.watch, &self.mirror, timeout).await
         })
     }
 

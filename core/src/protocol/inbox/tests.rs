@@ -41,11 +41,13 @@ proptest! {
     }
 
     #[test]
-    fn nobody_listens_where_nobody_is_to_listen(unit in arbitrary::unit(), session in arbitrary::session()) {
-        let nobody = nobody(&unit, &session);
-        prop_assert!(is_inbox(&nobody), "it is not worth remembering");
-        prop_assert!(!pattern(&unit, &session).matches(&nobody));
-        prop_assert_eq!(number(&nobody), None);
+    fn what_a_node_sends_to_itself_answers_no_request(unit in arbitrary::unit(), session in arbitrary::session()) {
+        let mirror = mirror(&unit, &session);
+        prop_assert!(is_inbox(&mirror), "it is not worth remembering");
+        prop_assert_eq!(number(&mirror), None);
+        let below = Subject::join(&[mirror.as_str(), "7"]);
+        prop_assert!(is_inbox(&below) && !pattern(&unit, &session).matches(&below));
+        prop_assert_eq!(number(&below), None);
     }
 }
 

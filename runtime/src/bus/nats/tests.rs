@@ -9,6 +9,7 @@ mod refusals;
 
 use std::sync::mpsc::{Receiver, channel};
 
+use bytes::Bytes;
 use nunect_core::protocol::header::{Key, Value};
 use nunect_core::random::Entropy;
 use nunect_core::{BusEvent, Mono, Pattern, Subject, Wall};
@@ -274,6 +275,19 @@ async fn a_message_without_headers_arrives_without() {
     let after = bus.clock.now();
     assert!(before.mono <= arrived.received.mono && arrived.received.mono <= after.mono, "when it came here");
     assert!(before.wall <= arrived.received.wall && arrived.received.wall <= after.wall, "by both clocks");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_listens_to_everything_holds_up_no_round_trip_and_no_flush() {
+    let server = NatsServer::start();
+    let (other, _) = connected(&server).await;
+    let heard = listen(&other, ">").await;
+    let (bus, _) = connected(&server).await;
+    bus.round_trip(PATIENCE).await.expect("it comes back");
+    bus.publish(NOW, message("a").body("b")).expect("it is taken");
+    assert_eq!(bus.flush(PATIENCE).await, Ok(()));
+    let is_that = |inbound| matches!(inbound, Inbound::Message(message) if message.subject.as_str() == "a");
+    while !is_that(heard.recv_timeout(PATIENCE).expect("it comes")) {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

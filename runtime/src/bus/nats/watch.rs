@@ -28,9 +28,9 @@ pub(super) struct Watch {
     pub(super) watchers: Watchers,
     pub(super) refusals: Refusals,
     pub(super) denials: Denials,
-    /// The server refused the question to nobody: which answers it.
-    pub(super) nobody_denied: Notify,
-    nobody: String,
+    /// The server does not let the node send something to itself: which answers it.
+    pub(super) mirror_denied: Notify,
+    mirror: String,
     max_reconnects: Option<usize>,
     told: Mutex<Told>,
     /// When the present connection began, until it is lost.
@@ -83,13 +83,13 @@ impl Meaning {
 }
 
 impl Watch {
-    pub(super) fn new(nobody: String, max_reconnects: Option<usize>) -> Self {
+    pub(super) fn new(mirror: String, max_reconnects: Option<usize>) -> Self {
         Self {
             watchers: Watchers::default(),
             refusals: Refusals::default(),
             denials: Denials::default(),
-            nobody_denied: Notify::new(),
-            nobody,
+            mirror_denied: Notify::new(),
+            mirror,
             max_reconnects,
             told: Mutex::default(),
             connected_at: Mutex::default(),
@@ -195,8 +195,9 @@ impl Watch {
     }
 
     fn denied(&self, action: BusAction, subject: String, error: &str) {
-        if action == BusAction::Publish && subject == self.nobody {
-            self.nobody_denied.notify_waiters();
+        // Either way the server has read what was sent before.
+        if subject.strip_prefix(&self.mirror).is_some_and(|rest| rest.starts_with('.')) {
+            self.mirror_denied.notify_waiters();
             return;
         }
         if action == BusAction::Publish {

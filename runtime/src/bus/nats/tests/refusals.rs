@@ -34,7 +34,7 @@ async fn what_a_user_may_not_do_is_told_and_a_flush_reports_it() {
     let (bus, events) = connected_as(with_user(&server, "u%20ser:p%40ss%3aword")).await;
     assert_eq!(bus.describe(), server.url(), "without the secrets");
     bus.publish(NOW, message("open.a")).expect("taken");
-    assert_eq!(bus.flush(PATIENCE).await, Ok(()), "though the question to nobody is not permitted");
+    assert_eq!(bus.flush(PATIENCE).await, Ok(()), "though it may not send itself anything");
 
     for subject in ["Closed.a", "Closed.a", "closed.b"] {
         bus.publish(NOW, message(subject)).expect("taken");

@@ -4,7 +4,7 @@ use super::*;
 use crate::bus::nats::denials::{DENIED_MAX, DENIED_TOLD_EVERY};
 
 fn watch() -> (Watch, Receiver<BusEvent>) {
-    let watch = Watch::new("nobody".to_owned(), Some(3));
+    let watch = Watch::new("mirror".to_owned(), Some(3));
     let (tell, told) = channel();
     watch.add(Box::new(move |event| tell.send(event).expect("the test listens")));
     assert_eq!(told.try_recv(), Ok(BusEvent::Disconnected));
@@ -126,10 +126,13 @@ fn lost_messages_are_told_now_and_then_and_the_end_of_all_tries_with_what_to_do(
 }
 
 #[test]
-fn the_question_to_nobody_is_answered_by_its_refusal_and_no_news() {
+fn what_is_sent_to_oneself_is_answered_by_its_refusal_and_no_news() {
     let (watch, events) = watch();
-    let mut answered = asked(watch.nobody_denied.notified());
-    says(&watch, "Permissions Violation for Publish to \"nobody\"");
+    let mut answered = asked(watch.mirror_denied.notified());
+    says(&watch, "Permissions Violation for Publish to \"mirror.1\"");
+    assert!(answered());
+    let mut answered = asked(watch.mirror_denied.notified());
+    says(&watch, "Permissions Violation for Subscription to \"mirror.2\"");
     assert!(answered());
     assert_eq!((told(&events), watch.refusals.after(0)), (vec![], vec![]));
 }
