@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nunect_core::event::Severity;
 use nunect_core::log::Said;
+use nunect_core::protocol::log::mentions_log;
 use nunect_core::{Level, LogRecord, Wall};
 use serde_json::Value;
 use tracing::Subscriber;
@@ -56,6 +57,10 @@ pub fn details(event: &nunect_core::Event) -> Value {
     }
 }
 
+/// The target of the client of NATS. What it says about the messages of the log shipper (that the server does
+/// not permit them, that it sent them) is not shipped: the next would be such a message as well.
+const CLIENT: &str = "async_nats";
+
 thread_local! {
     /// Whether this thread ships logs at this moment: what it says meanwhile is not logged.
     static UNHEARD: Cell<bool> = const { Cell::new(false) };
@@ -103,6 +108,9 @@ impl<S: Subscriber> Layer<S> for Tap {
         }
         let mut words = Words::default();
         event.record(&mut words);
+        if metadata.target().starts_with(CLIENT) && mentions_log(&words.msg) {
+            return;
+        }
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ts = Wall::from_unix_nanos(nunect_core::time::nanos(wall));
         let comp = words.comp.unwrap_or_else(|| metadata.target().into());

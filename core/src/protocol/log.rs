@@ -58,6 +58,13 @@ pub fn is_log(subject: &Subject) -> bool {
     subject.as_str().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// Whether words are about a subject that records are written to: such as what a server has against
+/// that.
+#[must_use]
+pub fn mentions_log(words: &str) -> bool {
+    words.match_indices(PREFIX).any(|(at, _)| words[at + PREFIX.len()..].starts_with('.'))
+}
+
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -201,7 +201,9 @@ impl Shared {
             }
             ToClient::Done { id } => self.answered(id, Ok(())),
             ToClient::Refused { id, code, reason } => self.answered(id, Err(Refusal { code, reason })),
-            ToClient::NotPublished { subject, reason, .. } => self.refusals.note(subject, reason),
+            ToClient::NotPublished { subject, code, reason } => {
+                self.refusals.note(subject, Refusal { code, reason }.to_string());
+            }
             ToClient::Bus(event) => self.watchers.tell(&event),
             ToClient::Dropped(_) => self.watchers.tell(&BusEvent::SlowConsumer),
         }

@@ -186,7 +186,7 @@ async fn what_the_node_does_not_send_is_reported_by_the_flush_of_who_wanted_it()
     let (one, two) = (client(&server).await, client(&server).await);
     publish(&one, message("closed"));
     assert_eq!(two.flush(PATIENCE).await, Ok(()));
-    assert_eq!(one.flush(PATIENCE).await, Err(BusError::Refused("it is closed".to_owned())));
+    assert_eq!(one.flush(PATIENCE).await, Err(BusError::Refused("it is closed (403)".to_owned())));
     assert_eq!(one.flush(PATIENCE).await, Ok(()));
     let giant = message("a").body(vec![0; FRAME_MAX_BYTES]);
     let error = one.publish(Clock::new().now(), giant).expect_err("too long for a frame");
@@ -240,7 +240,7 @@ async fn a_refusal_of_the_bus_reaches_the_client_whose_message_it_was_whoever_fl
     one.round_trip(PATIENCE).await.expect_err("the node's bus is away");
     until("it is sent", || !bus.refusals(0).is_empty()).await;
     assert_eq!(two.flush(PATIENCE).await, Ok(()));
-    assert_eq!(one.flush(PATIENCE).await, Err(BusError::Refused("no a".to_owned())));
+    assert_eq!(one.flush(PATIENCE).await, Err(BusError::Refused("no a (403)".to_owned())));
     // A client that came later is not told of what was before it.
     assert_eq!(client(&server).await.flush(PATIENCE).await, Ok(()));
 

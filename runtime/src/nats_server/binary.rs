@@ -66,7 +66,7 @@ impl Places {
 
 /// The server to run. Who names one gets that and no other.
 pub(super) async fn find(places: &Places) -> Result<Binary, NatsServerError> {
-    let by_name = places.named.clone().map(|path| (path, "the option"));
+    let by_name = places.named.clone().map(|path| (path, "connection.server.binary"));
     let named = by_name.or_else(|| places.variable.as_ref().map(|path| (path.into(), VARIABLE)));
     let (path, version) = match named {
         Some((binary, by)) => match version(&binary, &[]).await {
