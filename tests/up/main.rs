@@ -6,6 +6,7 @@
 #[path = "../support/client.rs"]
 mod client;
 mod embedded;
+mod hooks;
 #[path = "../support/nats.rs"]
 mod nats;
 mod outage;
