@@ -5,6 +5,7 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod discovery;
 mod embedded;
 mod hooks;
 #[path = "../support/nats.rs"]
