@@ -8,6 +8,7 @@ mod client;
 mod discovery;
 mod embedded;
 mod hooks;
+mod logs;
 #[path = "../support/nats.rs"]
 mod nats;
 mod outage;
