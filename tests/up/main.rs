@@ -23,6 +23,7 @@ mod tools;
 mod unit;
 mod usage;
 mod wire;
+mod with_nats;
 
 use std::time::Duration;
 
