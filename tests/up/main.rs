@@ -3,6 +3,7 @@
 //! Every test has a server, a port and units of its own. What a process may take is three times
 //! what the protocol allows, since the machine has other work to do.
 
+mod capabilities;
 #[path = "../support/client.rs"]
 mod client;
 mod discovery;
