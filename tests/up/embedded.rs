@@ -1,5 +1,6 @@
 //! `nunect up` with nothing: a node on the bus within its own process.
 
+use crate::tools::all_of;
 use crate::unit::{ACTORS, Said, Unit};
 use crate::{PATIENCE, SOON, STOP};
 
@@ -19,11 +20,15 @@ fn lives_until(signal: &str) {
     let started = node.expect("node node_started", PATIENCE);
     assert_eq!(started.text("/unit"), host_name());
     node.expect("node bus_connected", PATIENCE);
-    for actor in ACTORS {
-        let said = node.expect(&format!("{actor} actor_started"), PATIENCE);
-        assert_eq!(said.json.pointer("/fields/incarnation"), Some(&1.into()), "{actor}");
+    let mut what = ACTORS.map(|actor| format!("{actor} actor_started")).to_vec();
+    what.push("monitor unit_online".to_owned());
+    let mut said = all_of(&mut node, &Vec::from_iter(what.iter().map(String::as_str)), PATIENCE);
+    let online = said.pop().expect("the last");
+    assert_eq!(online.text("/fields/unit"), host_name());
+    assert!(said.is_sorted_by_key(|said| said.at), "in their order: {said:?}");
+    for started in said {
+        assert_eq!(started.json.pointer("/fields/incarnation"), Some(&1.into()), "{started:?}");
     }
-    let online = node.expect_about(&host_name(), "unit_online", PATIENCE);
     assert_eq!(online.text("/fields/session"), started.text("/fields/session"));
     let took = online.at.duration_since(node.started());
     assert!(took < SOON, "online after {took:?}");
