@@ -13,9 +13,8 @@ use nunect_core::protocol;
 use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
-    ActorName, ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits, Message, Mono,
-    NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason,
-    Subscription,
+    ActorName, ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits,
+    Message, Mono, NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason, Subscription,
 };
 use nunect_supervisor::Exit;
 use ractor::ActorRef;

@@ -259,7 +259,9 @@ impl Node {
         }
         let gone = present.iter().filter(|one| reload.actors.iter().all(|actor| actor.name != one.name));
         changes.extend(gone.map(|component| Change::Remove(component.name.clone())));
-        shared.set_log_level(reload.log_level);
+        if let Some(level) = reload.log_level {
+            shared.set_log_level(level);
+        }
         shared.logs.set_include_fields(reload.include_fields);
         shared.chaos.store(reload.chaos, Ordering::Relaxed);
         let contracts = present.iter().flat_map(|component| component.publishes());

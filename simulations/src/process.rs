@@ -597,7 +597,7 @@ impl HostSensor {
 const fn why(reason: StopReason) -> &'static str {
     match reason {
         StopReason::NodeShutdown => "the node stops",
-        StopReason::Restart => "a sibling restarts",
+        StopReason::Restart => "it is to restart",
         StopReason::Command => "as commanded",
     }
 }

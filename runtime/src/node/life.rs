@@ -51,8 +51,7 @@ impl Shared {
                 Sensor::Bus | Sensor::Node => {}
             }
         }
-        if let Some(grants) = lock(&self.outbox).grants_mut()
-        {
+        if let Some(grants) = lock(&self.outbox).grants_mut() {
             grants.extend(contract.publishes.iter().cloned());
         }
     }

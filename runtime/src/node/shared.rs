@@ -11,8 +11,8 @@ use nunect_core::protocol::log::is_log;
 use nunect_core::random::Entropy;
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    ActorName, ActorSpec, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono, NodeReport, Now,
-    RequestError, Role, Sensor, SessionId, StopReason, UnitId,
+    ActorName, ActorSpec, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono,
+    NodeReport, Now, RequestError, Role, Sensor, SessionId, StopReason, UnitId,
 };
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
@@ -268,7 +268,7 @@ impl Shared {
     pub(crate) fn stop_words(&self, reason: StopReason) -> String {
         match reason {
             StopReason::NodeShutdown => "the node stops",
-            StopReason::Restart => "a sibling restarts",
+            StopReason::Restart => "it is to restart",
             StopReason::Command => "as commanded",
         }
         .to_owned()

@@ -101,8 +101,8 @@ pub struct Reload {
     pub capabilities: Option<Vec<Capability>>,
     /// Whether commands may do harm to its actors.
     pub chaos: bool,
-    /// From which level on it writes down what happens.
-    pub log_level: Level,
+    /// From which level on it writes down what happens; `None`: as it does.
+    pub log_level: Option<Level>,
     /// The headers of messages that stand beside what is written about them.
     pub include_fields: Vec<String>,
 }

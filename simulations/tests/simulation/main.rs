@@ -1,7 +1,7 @@
 //! The simulator from outside: what it hosts, how its world behaves, and what its scenarios find.
 
-mod groups;
 mod faults;
+mod groups;
 mod host;
 mod mesh;
 mod scenarios;

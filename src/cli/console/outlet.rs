@@ -82,7 +82,11 @@ impl Outlet {
             if left.is_zero() {
                 return;
             }
-            waiting = self.changed.wait_timeout(waiting, left).map(|(guard, _)| guard).unwrap_or_else(|poisoned| poisoned.into_inner().0);
+            waiting = self
+                .changed
+                .wait_timeout(waiting, left)
+                .map(|(guard, _)| guard)
+                .unwrap_or_else(|poisoned| poisoned.into_inner().0);
         }
     }
 

@@ -23,7 +23,8 @@ pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node, logs
         actors: new.actors.clone(),
         capabilities: new.capabilities.clone(),
         chaos: new.chaos.enabled,
-        log_level: new.logging.min_level,
+        // A level that a command set stays unless the file says another than before.
+        log_level: (new.logging.min_level != present.logging.min_level).then_some(new.logging.min_level),
         include_fields: new.logging.include_fields.clone(),
     };
     let other_kind = match node.reload(reload, start.catalog) {

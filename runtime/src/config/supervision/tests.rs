@@ -78,7 +78,8 @@ fn every_setting_has_its_place() {
     let tree = said.tree(&names("a"));
     assert_eq!((tree.strategy, tree.intensity.crashes), (Strategy::RestForOne, 9));
     assert_eq!(tree.auto_shutdown, AutoShutdown::AnySignificant);
-    let [NodeSpec::Group { restart: Restart::Transient, significant: true, spec, .. }] = tree.children.as_slice() else {
+    let [NodeSpec::Group { restart: Restart::Transient, significant: true, spec, .. }] = tree.children.as_slice()
+    else {
         panic!("{tree:?}")
     };
     assert_eq!((spec.strategy, spec.auto_shutdown), (Strategy::OneForAll, AutoShutdown::AllSignificant));
