@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::actor::{MailboxLimits, Overflow};
 use crate::message::Message;
+use crate::protocol::command::MailboxReport;
 use crate::time::{Deadline, Mono};
 
 /// Crashes on one message before it is set aside.
@@ -258,6 +259,17 @@ impl Mailbox {
     #[must_use]
     pub const fn limits(&self) -> MailboxLimits {
         self.limits
+    }
+
+    /// What an operator is told of it.
+    #[must_use]
+    pub fn report(&self) -> MailboxReport {
+        MailboxReport {
+            depth: self.queue.len() as u64,
+            capacity: self.limits.capacity as u64,
+            dropped: self.counters.dropped,
+            poisoned: self.counters.poisoned,
+        }
     }
 
     /// What it has seen.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use bytes::Bytes;
 use nunect_core::mailbox::{Counters, Delivery, Mailbox, Push};
 use nunect_core::protocol;
-use nunect_core::protocol::command::{ChaosKind, CrashReport};
+use nunect_core::protocol::command::{ChaosKind, CrashReport, MailboxReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
     ActorName, ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits,
@@ -138,10 +138,9 @@ impl Doing {
 }
 
 /// What somebody who looks at a mailbox sees.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Look {
-    pub(crate) depth: usize,
-    pub(crate) limits: MailboxLimits,
+    pub(crate) report: MailboxReport,
     pub(crate) counters: Counters,
     pub(crate) last_crash: Option<CrashReport>,
     pub(crate) malformed: u64,
@@ -275,8 +274,7 @@ impl Component {
     pub(crate) fn look(&self) -> Look {
         let inbox = lock(&self.inbox);
         Look {
-            depth: inbox.mailbox.depth(),
-            limits: inbox.mailbox.limits(),
+            report: inbox.mailbox.report(),
             counters: inbox.mailbox.counters(),
             last_crash: inbox.last_crash.clone(),
             malformed: inbox.malformed,

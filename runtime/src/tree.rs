@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use nunect_core::cell::Cell;
 use nunect_core::health::Cause;
-use nunect_core::protocol::command::{ActorReport, MailboxReport};
 use nunect_core::requests::Slot;
 use nunect_core::{ActorName, ActorSpec, Entry, Event, Incarnation, NodeAnswer, NodeReport, RequestId, StopReason};
-use nunect_supervisor::{Action, ChildId, ChildSpec, Exit, Generation, TimerId, View, ViewKind};
+use nunect_supervisor::{About, Action, ChildId, ChildSpec, Exit, Generation, TimerId};
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
@@ -16,9 +15,6 @@ use crate::component::{Component, Control};
 use crate::node::{End, Shared};
 use crate::shell::{Life, Ring, Shell};
 use crate::timers::Waiting;
-
-/// What a report calls the kind of a group of actors, and of the root.
-const SUPERVISOR: &str = "supervisor";
 
 /// What the tree is told from outside.
 #[derive(Debug)]
@@ -272,53 +268,15 @@ impl Root {
 
     /// Tells an actor what the tree looks like.
     fn describe(&self, slot: Slot, id: RequestId) {
-        let tree = Box::new(ActorReport {
-            name: self.node.unit.to_string(),
-            kind: SUPERVISOR.to_owned(),
-            state: "running".to_owned(),
-            restarts: 0,
-            incarnation: 1,
-            mailbox: None,
-            last_crash: None,
-            children: self.machine.view().into_iter().map(|view| self.report(view)).collect(),
-        });
+        let leaf = |child: ChildId| {
+            let component = self.node.component(index(child));
+            let look = component.look();
+            Some(About { kind: component.kind.clone(), mailbox: Some(look.report), last_crash: look.last_crash })
+        };
+        let tree = Box::new(self.machine.report(&self.node.unit, leaf));
         let result = Ok(NodeAnswer::Description { tree, units: self.node.directory.online() });
         let answer = Control::Node(NodeReport::Done { id, result });
         self.node.component(slot.0 as usize).control_life(id.incarnation, answer);
-    }
-
-    fn report(&self, view: View<'_>) -> ActorReport {
-        let about = ActorReport {
-            name: view.name.to_string(),
-            kind: SUPERVISOR.to_owned(),
-            state: view.state.as_str().to_owned(),
-            restarts: view.restarts,
-            incarnation: view.restarts + 1,
-            mailbox: None,
-            last_crash: None,
-            children: Vec::new(),
-        };
-        match view.kind {
-            ViewKind::Actor { child, generation } => {
-                let component = self.node.component(index(child));
-                let look = component.look();
-                ActorReport {
-                    kind: component.kind.clone(),
-                    incarnation: generation.0,
-                    mailbox: Some(MailboxReport {
-                        depth: look.depth as u64,
-                        capacity: look.limits.capacity as u64,
-                        dropped: look.counters.dropped,
-                        poisoned: look.counters.poisoned,
-                    }),
-                    last_crash: look.last_crash,
-                    ..about
-                }
-            }
-            ViewKind::Group { children, .. } => {
-                ActorReport { children: children.into_iter().map(|view| self.report(view)).collect(), ..about }
-            }
-        }
     }
 
     fn life(&self, child: ChildId, generation: Generation) -> Option<&ActorRef<Ring>> {

@@ -368,14 +368,7 @@ impl Component {
 
     /// What there is to see of its mailbox.
     pub(crate) fn mailbox_report(&self) -> Option<MailboxReport> {
-        let mailbox = self.mailbox.as_ref()?;
-        let counters = mailbox.counters();
-        Some(MailboxReport {
-            depth: mailbox.depth() as u64,
-            capacity: mailbox.limits().capacity as u64,
-            dropped: counters.dropped,
-            poisoned: counters.poisoned,
-        })
+        self.mailbox.as_ref().map(Mailbox::report)
     }
 
     /// What kind of actor it is.

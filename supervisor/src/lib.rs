@@ -53,4 +53,4 @@ pub use event::{Event, Exit};
 pub use intensity::Intensity;
 pub use spec::{AutoShutdown, ChildSpec, Restart, Shutdown, Spec, SpecError, Strategy};
 pub use supervisor::Supervisor;
-pub use tree::{NodeSpec, Tree, TreeSpec, View, ViewKind};
+pub use tree::{About, NodeSpec, Tree, TreeSpec, View, ViewKind};

@@ -9,7 +9,7 @@ use nunect_core::random::Entropy;
 use nunect_core::{ActorName, Mono, StopReason};
 
 pub use self::spec::{NodeSpec, TreeSpec};
-pub use self::view::{View, ViewKind};
+pub use self::view::{About, View, ViewKind};
 use crate::action::{Action, TimerId};
 use crate::child::{ChildId, ChildState, Generation};
 use crate::event::{Event, Exit};

@@ -103,8 +103,8 @@ impl Figures {
         for (name, help, figure) in ACTOR_COUNTERS {
             page.counter(name, help, of(figure))?;
         }
-        page.gauge("nunect_actor_mailbox_depth", "Messages that wait in the mailbox.", of(|look| look.depth as u64))?;
-        let capacity = of(|look| look.limits.capacity as u64);
+        page.gauge("nunect_actor_mailbox_depth", "Messages that wait in the mailbox.", of(|look| look.report.depth))?;
+        let capacity = of(|look| look.report.capacity);
         page.gauge("nunect_actor_mailbox_capacity", "Messages that the mailbox holds at most.", capacity)
     }
 

@@ -5,16 +5,13 @@ use std::time::Duration;
 use nunect_core::health::Cause;
 use nunect_core::protocol::command::{ActorReport, ChaosKind};
 use nunect_core::{Event, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Now, RequestId};
-use nunect_supervisor::{View, ViewKind};
+use nunect_supervisor::About;
 
 use super::Work;
 use super::{Hung, INJECTED, Process, index};
 use crate::around::Around;
 use crate::component::{Answer, End};
 use crate::trace::Down;
-
-/// What a report calls the kind of a group of actors, and of the root.
-const SUPERVISOR: &str = "supervisor";
 
 /// How long a chaos command lets a mailbox hold back.
 const CHAOS_PAUSE: Duration = Duration::from_secs(10);
@@ -65,44 +62,12 @@ impl Process {
 
     /// What the tree of actors looks like.
     fn describe(&self) -> ActorReport {
-        ActorReport {
-            name: self.registry.unit.to_string(),
-            kind: SUPERVISOR.to_owned(),
-            state: "running".to_owned(),
-            restarts: 0,
-            incarnation: 1,
-            mailbox: None,
-            last_crash: None,
-            children: self.registry.supervisor.view().into_iter().map(|view| self.report_of(view)).collect(),
-        }
-    }
-
-    fn report_of(&self, view: View<'_>) -> ActorReport {
-        let about = ActorReport {
-            name: view.name.to_string(),
-            kind: SUPERVISOR.to_owned(),
-            state: view.state.as_str().to_owned(),
-            restarts: view.restarts,
-            incarnation: view.restarts + 1,
-            mailbox: None,
-            last_crash: None,
-            children: Vec::new(),
-        };
-        match view.kind {
-            ViewKind::Actor { child, generation } => match self.slot(child) {
-                Some(slot) => ActorReport {
-                    kind: self.components[slot].kind().to_owned(),
-                    incarnation: generation.0,
-                    mailbox: self.components[slot].mailbox_report(),
-                    last_crash: self.registry.crashes[slot].clone(),
-                    ..about
-                },
-                None => about,
-            },
-            ViewKind::Group { children, .. } => {
-                ActorReport { children: children.into_iter().map(|view| self.report_of(view)).collect(), ..about }
-            }
-        }
+        self.registry.supervisor.report(&self.registry.unit, |child| {
+            let slot = self.slot(child)?;
+            let component = &self.components[slot];
+            let (kind, last_crash) = (component.kind().to_owned(), self.registry.crashes[slot].clone());
+            Some(About { kind, mailbox: component.mailbox_report(), last_crash })
+        })
     }
 
     /// An actor suffers what a command wants.

@@ -1,6 +1,7 @@
 //! What a tree looks like at present.
 
-use nunect_core::ActorName;
+use nunect_core::protocol::command::{ActorReport, CrashReport, MailboxReport};
+use nunect_core::{ActorName, UnitId};
 
 use super::{Member, Tree};
 use crate::child::{ChildId, ChildState, Generation};
@@ -38,7 +39,62 @@ pub enum ViewKind<'a> {
     },
 }
 
+/// What its host knows of an actor.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// What it is.
+    pub kind: String,
+    /// What waits for it; none before its first life.
+    pub mailbox: Option<MailboxReport>,
+    /// Its last crash.
+    pub last_crash: Option<CrashReport>,
+}
+
+/// The kind of what is no actor.
+const SUPERVISOR: &str = "supervisor";
+
+impl View<'_> {
+    fn report(self, leaf: &impl Fn(ChildId) -> Option<About>) -> ActorReport {
+        let about = ActorReport {
+            name: self.name.to_string(),
+            kind: SUPERVISOR.to_owned(),
+            state: self.state.as_str().to_owned(),
+            restarts: self.restarts,
+            incarnation: self.restarts + 1,
+            mailbox: None,
+            last_crash: None,
+            children: Vec::new(),
+        };
+        match self.kind {
+            ViewKind::Actor { child, generation } => match leaf(child) {
+                Some(About { kind, mailbox, last_crash }) => {
+                    ActorReport { kind, incarnation: generation.0, mailbox, last_crash, ..about }
+                }
+                None => about,
+            },
+            ViewKind::Group { children, .. } => {
+                ActorReport { children: children.into_iter().map(|view| view.report(leaf)).collect(), ..about }
+            }
+        }
+    }
+}
+
 impl Tree {
+    /// The tree of `unit` as operators see it, with what `leaf` knows of each actor.
+    #[must_use]
+    pub fn report(&self, unit: &UnitId, leaf: impl Fn(ChildId) -> Option<About>) -> ActorReport {
+        ActorReport {
+            name: unit.to_string(),
+            kind: SUPERVISOR.to_owned(),
+            state: ChildState::Running.as_str().to_owned(),
+            restarts: 0,
+            incarnation: 1,
+            mailbox: None,
+            last_crash: None,
+            children: self.view().into_iter().map(|view| view.report(&leaf)).collect(),
+        }
+    }
+
     /// The children of the root in the order of their start, with all that stands below them. Actors
     /// that were removed are not shown once they are down.
     #[must_use]
