@@ -76,9 +76,9 @@ fn a_node_that_hung_is_back_in_a_new_session_and_was_never_two() {
     let seen = seen(&world);
     let sessions: Vec<_> = seen
         .iter()
-        .filter_map(|(_, event)| match event {
-            Event::UnitOnline { session, restarted, .. } => Some((session.clone(), *restarted)),
-            _ => None,
+        .filter_map(|(_, event)| {
+            let Event::UnitOnline { session, restarted, .. } = event else { return None };
+            Some((session.clone(), *restarted))
         })
         .collect();
     assert!(matches!(sessions[..], [(Some(_), false), (Some(_), true)]), "{seen:?}");
