@@ -19,7 +19,7 @@ pub const SLOW_TOLD_EVERY: Duration = Duration::from_secs(10);
 /// Reasons of refusals that are remembered.
 const REASONS_MAX: usize = 16;
 /// How often the connection is asked for its state, see [`Watch::reconcile`].
-pub(super) const RECONCILE_EVERY: Duration = Duration::from_secs(1);
+pub(super) const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How long an event may be on its way.
 pub(super) const EVENT_PATIENCE: Duration = Duration::from_millis(100);
 
