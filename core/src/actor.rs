@@ -382,6 +382,17 @@ pub enum StopReason {
     Command,
 }
 
+/// In words, as the end of a life is told.
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NodeShutdown => "the node stops",
+            Self::Restart => "it is to restart",
+            Self::Command => "as commanded",
+        })
+    }
+}
+
 /// A request of one life of one actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId {

@@ -172,7 +172,7 @@ impl Life {
                     }
                 }
                 self.give(now, Input::Stopping(*reason))?;
-                return Ok(Some(self.home.node.stop_words(*reason)));
+                return Ok(Some(reason.to_string()));
             }
         };
         self.give(now, input)

@@ -46,6 +46,7 @@ mod outcome;
 mod ports;
 mod process;
 pub mod scenario;
+mod sensor;
 mod simulation;
 pub mod trace;
 mod witness;

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,18 +11,18 @@ use nunect_core::mailbox::Delivery;
 use nunect_core::outbox::{HandOver, Outbox};
 use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::protocol::dead;
-use nunect_core::random::{ChaCha8Rng, Entropy, Rng};
+use nunect_core::random::{Entropy, Rng};
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    ActorName, Birth, BusEvent, Catalog, ConfigError, Event, Health, HostReport, Level, LinkReport, Message, Mono,
-    NodeCommand, NodeReport, Now, PortName, RequestError, RequestId, Role, SessionId, StopReason, Subject, UnitId,
+    ActorName, Birth, BusEvent, Catalog, ConfigError, Event, Health, Level, Message, Mono, NodeCommand, NodeReport,
+    Now, PortName, RequestError, RequestId, Role, SessionId, StopReason, Subject, UnitId,
 };
 use nunect_supervisor::{Action, ChildId, Event as Report, Exit, Generation, TimerId, Tree};
 
 use crate::around::Around;
 use crate::component::{Answer, Component, Directory, End, Office, Senses};
-use crate::draw::between;
 use crate::node::NodeSpec;
+use crate::sensor::HostSensor;
 use crate::trace::Down;
 
 mod command;
@@ -353,7 +352,7 @@ impl Process {
                 let Some(slot) = self.slot(child) else { return };
                 let component = &mut self.components[slot];
                 let end = component.stop(now, reason, &mut self.office, around);
-                self.after(now, slot, end.and(Err(End::Stopped(why(reason).to_owned()))), around);
+                self.after(now, slot, end.and(Err(End::Stopped(reason.to_string()))), around);
             }
             Action::Kill { child, .. } => {
                 let Some(slot) = self.slot(child) else { return };
@@ -563,42 +562,6 @@ fn senses(office: &Office, registry: &mut Registry) -> Senses {
         host: registry.host.measure(),
         bus: if connected { BusEvent::Connected } else { BusEvent::Disconnected },
         node: NodeReport::Health(registry.health.health()),
-    }
-}
-
-/// What a sensor of this node would measure: a memory that stays and a processor that varies, both
-/// in whole percent.
-#[derive(Debug)]
-struct HostSensor {
-    cpu: ChaCha8Rng,
-    link: ChaCha8Rng,
-    memory: u64,
-}
-
-impl HostSensor {
-    fn new(entropy: &Entropy) -> Self {
-        let memory = between(entropy.stream("memory", 0).next_u64(), 20, 70);
-        Self { cpu: entropy.stream("cpu", 0), link: entropy.stream("link", 0), memory }
-    }
-
-    /// The round trip to a server next door: 60 to 400 µs.
-    fn round_trip(&mut self) -> LinkReport {
-        let micros = between(self.link.next_u64(), 60, 400);
-        LinkReport { round_trip: Some(Duration::from_micros(micros)) }
-    }
-
-    fn measure(&mut self) -> HostReport {
-        let cpu = between(self.cpu.next_u64(), 1, 40);
-        HostReport { cpu_percent: Some(cpu as f32), memory_percent: Some(self.memory as f32) }
-    }
-}
-
-/// Why an actor was asked to stop, in words.
-const fn why(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::NodeShutdown => "the node stops",
-        StopReason::Restart => "it is to restart",
-        StopReason::Command => "as commanded",
     }
 }
 

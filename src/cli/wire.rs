@@ -7,6 +7,7 @@ use clap::Args;
 use nunect_core::{Headers, Message, Pattern, Subject};
 use nunect_runtime::bus::Inbound;
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::client::{self, Client, Failure};
 use super::console::{Console, Tone, count, time_of_day};
@@ -189,13 +190,12 @@ pub(super) fn sub(arguments: &Sub, console: &Console) -> u8 {
 
 async fn listen(arguments: &Sub, client: &Client, console: &Console) -> Result<(), Failure> {
     // Before it says that it listens: whoever reads that may interrupt it at once.
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let early = std::future::poll_fn(|cx| std::task::Poll::Ready(interrupted.as_mut().poll(cx).is_ready())).await;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::Refused(error.to_string()))?;
     let mut stream = client.listen(&arguments.patterns).await?;
     let names: Vec<&str> = arguments.patterns.iter().map(Pattern::as_str).collect();
     console.complain(&format!("listening on {} ({})", names.join(", "), client.describe()));
     let (mut seen, mut open) = (0, true);
-    let most = if early { 0 } else { arguments.count.unwrap_or(u64::MAX) };
+    let most = arguments.count.unwrap_or(u64::MAX);
     while seen < most && open {
         tokio::select! {
             message = stream.next() => {
@@ -205,7 +205,7 @@ async fn listen(arguments: &Sub, client: &Client, console: &Console) -> Result<(
                     seen += 1;
                 }
             }
-            _ = &mut interrupted => break,
+            _ = interrupt.recv() => break,
         }
     }
     if open {

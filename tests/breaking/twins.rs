@@ -54,8 +54,10 @@ fn the_second_of_a_name_finds_the_first_before_it_starts() {
     let heard = harm::rows(&url, "witness");
     let session = heard[0]["session"].as_str().expect("a session");
     assert!(ended.complaints.contains(&format!("in session {session}")), "{ended:?}");
-    let noticed = first.unexpected().into_iter().find(|said| said.what().ends_with("duplicate_unit"));
-    assert!(noticed.is_none(), "the second never spoke as a unit: {noticed:?}");
+    let mut noticed = first.unexpected();
+    // The last of its own starts may come after its first heartbeat was heard.
+    noticed.retain(|said| !said.what().ends_with(" actor_started") || said.json["fields"]["incarnation"] != 1);
+    assert!(noticed.is_empty(), "the second never spoke as a unit: {noticed:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use nunect_core::random::Entropy;
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
     ActorName, ActorSpec, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono,
-    NodeReport, Now, RequestError, Role, Sensor, SessionId, StopReason, UnitId,
+    NodeReport, Now, RequestError, Role, Sensor, SessionId, UnitId,
 };
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
@@ -263,15 +263,6 @@ impl Shared {
     pub(super) fn tell_health(&self, health: Health, causes: Vec<String>) {
         self.emit(None, Event::NodeHealth { health, causes });
         self.tell(|| Control::Node(NodeReport::Health(health)), |sensor| matches!(sensor, Sensor::Node));
-    }
-
-    pub(crate) fn stop_words(&self, reason: StopReason) -> String {
-        match reason {
-            StopReason::NodeShutdown => "the node stops",
-            StopReason::Restart => "it is to restart",
-            StopReason::Command => "as commanded",
-        }
-        .to_owned()
     }
 
     pub(crate) fn ended(&self, end: End) {

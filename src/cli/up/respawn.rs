@@ -6,6 +6,7 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use rustix::process;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -56,9 +57,9 @@ async fn supervise(console: &Console) -> u8 {
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status,
-                _ = hangup.recv() => tell(&child, "HUP"),
-                _ = interrupt.recv() => return stop(child, "INT", [&mut interrupt, &mut terminate]).await,
-                _ = terminate.recv() => return stop(child, "TERM", [&mut interrupt, &mut terminate]).await,
+                _ = hangup.recv() => tell(&child, process::Signal::HUP),
+                _ = interrupt.recv() => return stop(child, process::Signal::INT, [&mut interrupt, &mut terminate]).await,
+                _ = terminate.recv() => return stop(child, process::Signal::TERM, [&mut interrupt, &mut terminate]).await,
             }
         };
         let code = match status {
@@ -102,20 +103,15 @@ fn start() -> std::io::Result<Child> {
 }
 
 /// Sends the node's process a signal; to one that has ended, nothing.
-fn tell(child: &Child, signal: &str) {
-    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
-        let signal = match signal {
-            "HUP" => rustix::process::Signal::HUP,
-            "INT" => rustix::process::Signal::INT,
-            _ => rustix::process::Signal::TERM,
-        };
+fn tell(child: &Child, signal: process::Signal) {
+    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(process::Pid::from_raw) {
         // It may have ended in this very moment.
-        let _ = rustix::process::kill_process(id, signal);
+        let _ = process::kill_process(id, signal);
     }
 }
 
 /// Passes on that it is to stop, and waits for that; asked twice, it is killed.
-async fn stop(mut child: Child, first: &str, [interrupt, terminate]: [&mut Signal; 2]) -> u8 {
+async fn stop(mut child: Child, first: process::Signal, [interrupt, terminate]: [&mut Signal; 2]) -> u8 {
     tell(&child, first);
     tokio::select! {
         status = child.wait() => status.ok().and_then(is_final).unwrap_or(exit::FINE),
