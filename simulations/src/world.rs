@@ -1,3 +1,4 @@
 //! What lies between the nodes.
 
 pub(crate) mod flat;
+pub(crate) mod layered;

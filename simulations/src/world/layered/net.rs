@@ -1,0 +1,1 @@
+//! Stations, radio links and routes.

@@ -1,0 +1,1 @@
+//! TCP, as far as it matters to whoever waits for a message.
