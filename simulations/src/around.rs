@@ -8,7 +8,7 @@ use crate::heap::Heap;
 use crate::ports::Ports;
 use crate::trace::What;
 use crate::witness::Witness;
-use crate::world::flat::Flat;
+use crate::world::World;
 
 /// The rest of the world, as one node sees it at one instant.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Around<'a> {
     pub(crate) at: u64,
     /// Which node.
     pub(crate) node: u32,
-    pub(crate) world: &'a mut Flat,
+    pub(crate) world: &'a mut World,
     pub(crate) heap: &'a mut Heap<Happening>,
     pub(crate) witness: &'a mut Witness,
     pub(crate) ports: &'a mut Ports,
@@ -34,7 +34,7 @@ impl Around<'_> {
     }
 
     pub(crate) fn subscribe(&mut self, tag: u32, pattern: &Pattern, queue: Option<&str>) {
-        self.world.subscribe(self.node, tag, pattern, queue);
+        self.world.subscribe(self.at, self.node, tag, (pattern, queue), self.heap);
     }
 
     /// Something observable happens to the node, or to one of its actors.

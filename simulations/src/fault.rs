@@ -1,7 +1,9 @@
 //! What befalls nodes.
 
+use crate::world::Harm;
+
 /// A fault of a scenario, ready to strike.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fault {
     /// True time in nanoseconds since the run begins.
     pub(crate) at: u64,
@@ -10,10 +12,10 @@ pub(crate) struct Fault {
     pub(crate) kind: Kind,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
-    /// The nodes cannot reach the server.
-    Partition(Vec<u32>),
+    /// What lies between the nodes suffers.
+    World(Harm),
     /// The nodes go down as if their processes were killed.
     Crash(Vec<u32>),
     /// The nodes stop as asked.

@@ -2,6 +2,8 @@
 
 use nunect_core::{Message, Subject};
 
+use crate::world::layered::Turn;
+
 /// One event to come. Kept small: the heap moves it often.
 #[derive(Debug)]
 pub(crate) enum Happening {
@@ -12,6 +14,8 @@ pub(crate) enum Happening {
         tag: u32,
         /// The connection that it travels on.
         epoch: u32,
+        /// When it was published, in true time.
+        sent: u64,
         message: Box<Message>,
     },
     /// The server says that nobody listens to a request.
@@ -24,6 +28,8 @@ pub(crate) enum Happening {
     Noticed { node: u32, turn: u32 },
     /// A node that was cut off reaches the server again.
     Reconnect { node: u32, turn: u32 },
+    /// Something of the world's own is due.
+    World(Turn),
     /// A fault of the scenario strikes.
     Strike { fault: u32 },
     /// A fault of the scenario is over.

@@ -221,7 +221,7 @@ impl Node {
 
     fn fall(&mut self, how: Down, around: &mut Around<'_>) {
         if self.present.run.take().is_some() {
-            around.world.disconnect(around.node);
+            around.world.disconnect(around.at, around.node, true, around.heap);
             around.record(What::Down { how });
             if how == Down::Hung {
                 // Whoever supervises the process starts it again.

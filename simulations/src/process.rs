@@ -146,11 +146,11 @@ impl Process {
     /// Starts: connects when the server is in reach, then starts the actors.
     pub(crate) fn start(&mut self, now: Now, around: &mut Around<'_>) {
         around.emit(None, Event::NodeStarted { session: self.registry.session.clone() });
-        if around.world.is_cut(around.node) {
+        if around.world.open(around.at, around.node, around.heap) {
+            self.connect(now, around);
+        } else {
             around.emit(None, Event::BusDisconnected);
             self.set_health(Cause::BusAway, true, around);
-        } else {
-            self.connect(now, around);
         }
         self.report(now, Report::Start, around);
     }
@@ -249,7 +249,7 @@ impl Process {
 
     /// It noticed that the server is out of reach.
     pub(crate) fn disconnect(&mut self, now: Now, around: &mut Around<'_>) {
-        around.world.disconnect(around.node);
+        around.world.disconnect(around.at, around.node, false, around.heap);
         self.office.outbox.disconnected();
         around.emit(None, Event::BusDisconnected);
         // Whoever tells of a change of health must know that nobody can hear it.

@@ -9,7 +9,7 @@ use nunect_core::{Catalog, ConfigError, Event, Health, Message, Now, UnitId};
 
 use crate::around::Around;
 use crate::checker::Checker;
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::happening::Happening;
 use crate::heap::Heap;
 use crate::node::{Node, NodeSpec};
@@ -19,7 +19,10 @@ use crate::process::Process;
 use crate::scenario::{PlannedNode, Scenario, ScenarioError};
 use crate::trace::{TraceHash, WORLD, What};
 use crate::witness::{Counters, Witness};
-use crate::world::flat::{Flat, FlatConfig, OUTSIDE};
+use crate::world::flat::FlatConfig;
+use crate::world::{Harm, OUTSIDE, World, WorldPlan};
+
+mod faults;
 
 /// Why a node cannot be started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,9 @@ pub enum StartError {
     },
 }
 
+/// In the place of a fault's number when a test does the harm.
+const BY_HAND: u32 = u32::MAX;
+
 /// Nodes, and the world between them, in virtual time.
 #[derive(Debug)]
 pub struct Simulation {
@@ -49,7 +55,7 @@ pub struct Simulation {
     catalog: Catalog,
     entropy: Entropy,
     heap: Heap<Happening>,
-    world: Flat,
+    world: World,
     nodes: Vec<Node>,
     numbers: Table<UnitId, u32>,
     witness: Witness,
@@ -69,10 +75,11 @@ impl Simulation {
         scenario.check(&catalog)?;
         let plan = &scenario.plan;
         let checker = Checker::new(plan.expectations.iter().cloned());
-        let mut simulation = Self::with(plan.world, catalog, seed, checker);
+        let mut simulation = Self::with(plan.world.clone(), catalog, seed, checker);
         for planned in &plan.nodes {
             simulation.plan_node(planned, plan.spread);
         }
+        simulation.world.start(&mut simulation.heap);
         simulation.faults.clone_from(&plan.faults);
         for (number, fault) in (0..).zip(&plan.faults) {
             simulation.heap.push(fault.at, u64::from(WORLD), Happening::Strike { fault: number });
@@ -89,10 +96,10 @@ impl Simulation {
     /// A world without nodes, faults and expectations, for tests that start their own.
     #[must_use]
     pub fn empty(world: FlatConfig, catalog: Catalog, seed: u64) -> Self {
-        Self::with(world, catalog, seed, Checker::default())
+        Self::with(WorldPlan::Flat(world), catalog, seed, Checker::default())
     }
 
-    fn with(world: FlatConfig, catalog: Catalog, seed: u64, checker: Checker) -> Self {
+    fn with(world: WorldPlan, catalog: Catalog, seed: u64, checker: Checker) -> Self {
         let mut witness = Witness::new(checker);
         witness.record(0, WORLD, What::Run { seed });
         Self {
@@ -101,7 +108,7 @@ impl Simulation {
             catalog,
             entropy: Entropy::from(seed),
             heap: Heap::new(seed),
-            world: Flat::new(world, seed),
+            world: World::new(world, seed),
             nodes: Vec::new(),
             numbers: Table::default(),
             witness,
@@ -193,10 +200,11 @@ impl Simulation {
     /// Cuts a node off from the server, or ends that. Returns whether there is such a node.
     pub fn cut_node(&mut self, unit: &UnitId, cut: bool) -> bool {
         let Some(&number) = self.numbers.get(unit) else { return false };
+        let harm = Harm::Cut(vec![number]);
         if cut {
-            self.world.cut(self.now, number, &mut self.heap);
+            self.world.impose(self.now, BY_HAND, &harm, &mut self.heap);
         } else {
-            self.world.heal(self.now, number, &mut self.heap);
+            self.world.lift(self.now, BY_HAND, &harm, &mut self.heap);
         }
         true
     }
@@ -340,7 +348,7 @@ impl Simulation {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Arrive { to, tag, epoch, message } => {
+            Happening::Arrive { to, tag, epoch, sent: _, message } => {
                 if self.world.admits(to, epoch) {
                     self.at_node(to, |node, around| node.arrive(tag, message, around));
                 } else {
@@ -364,6 +372,7 @@ impl Simulation {
                     self.at_node(node, Node::connect);
                 }
             }
+            Happening::World(turn) => self.world.happen(self.now, turn, &mut self.heap, &mut self.witness),
             Happening::Strike { fault } => self.fault(fault, true),
             Happening::Over { fault } => self.fault(fault, false),
         }
@@ -373,29 +382,6 @@ impl Simulation {
         let catalog = self.catalog.clone();
         self.at_node(node, |node, around| node.boot(&catalog, around))
             .expect("the catalog knew every actor when the scenario was checked");
-    }
-
-    /// Lets a fault strike, or end.
-    fn fault(&mut self, number: u32, begins: bool) {
-        self.witness.fault(self.now, number, begins);
-        let Some(fault) = self.faults.get(index(number)).cloned() else { return };
-        match (fault.kind, begins) {
-            (Kind::Partition(nodes), true) => {
-                nodes.into_iter().for_each(|node| self.world.cut(self.now, node, &mut self.heap));
-            }
-            (Kind::Partition(nodes), false) => {
-                nodes.into_iter().for_each(|node| self.world.heal(self.now, node, &mut self.heap));
-            }
-            (Kind::Crash(nodes), true) => nodes.into_iter().for_each(|node| self.at_node(node, Node::crash)),
-            (Kind::Stop(nodes), true) => nodes.into_iter().for_each(|node| self.at_node(node, Node::stop)),
-            (Kind::Crash(nodes) | Kind::Stop(nodes), false) => nodes.into_iter().for_each(|node| self.boot(node)),
-            (Kind::Panic(actors), true) => {
-                for (node, slot) in actors {
-                    self.at_node(node, |node, around| node.panic(slot, around));
-                }
-            }
-            (Kind::Panic(_), false) => {}
-        }
     }
 
     fn at_node<R>(&mut self, number: u32, act: impl FnOnce(&mut Node, &mut Around<'_>) -> R) -> R {

@@ -8,6 +8,7 @@ use super::file::{FaultEntry, Names, Outage, PanicEntry};
 use super::names;
 use super::plan::Plan;
 use crate::fault::{Fault, Kind};
+use crate::world::Harm;
 
 /// Resolves all faults; each keeps its place. What cannot be goes to `problems`.
 pub(crate) fn resolve(entries: &[FaultEntry], plan: &Plan, problems: &mut Problems) -> Vec<Fault> {
@@ -41,7 +42,7 @@ fn fault(key: &str, entry: &FaultEntry, plan: &Plan, problems: &mut Problems) ->
         (Some(outage), None, None, None) => {
             let key = format!("{key}.partition");
             let nodes = nodes(&key, &outage.nodes, plan, problems)?;
-            (Kind::Partition(nodes), lasting(&key, outage, problems))
+            (Kind::World(Harm::Cut(nodes)), lasting(&key, outage, problems))
         }
         (None, Some(outage), None, None) => {
             let key = format!("{key}.crash");
@@ -65,7 +66,7 @@ fn fault(key: &str, entry: &FaultEntry, plan: &Plan, problems: &mut Problems) ->
     };
     let starts_first = match kind {
         Kind::Crash(_) | Kind::Stop(_) | Kind::Panic(_) => at < plan.spread,
-        Kind::Partition(_) => false,
+        Kind::World(_) => false,
     };
     if starts_first {
         let spread = Period(std::time::Duration::from_nanos(plan.spread));
@@ -143,7 +144,7 @@ fn check_overlaps(entries: &[FaultEntry], faults: &[Fault], plan: &Plan, problem
 /// The nodes that must be up when it strikes.
 fn needs_up(fault: &Fault) -> Option<Vec<u32>> {
     match &fault.kind {
-        Kind::Partition(_) => None,
+        Kind::World(_) => None,
         Kind::Crash(nodes) | Kind::Stop(nodes) => Some(nodes.clone()),
         Kind::Panic(actors) => Some(actors.iter().map(|&(node, _)| node).collect()),
     }
@@ -153,6 +154,6 @@ fn needs_up(fault: &Fault) -> Option<Vec<u32>> {
 fn takes_down(fault: &Fault) -> Option<&[u32]> {
     match &fault.kind {
         Kind::Crash(nodes) | Kind::Stop(nodes) => Some(nodes),
-        Kind::Partition(_) | Kind::Panic(_) => None,
+        Kind::World(_) | Kind::Panic(_) => None,
     }
 }

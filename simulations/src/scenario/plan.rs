@@ -12,6 +12,7 @@ use super::{expect, faults};
 use crate::checker::Expectation;
 use crate::clock::DRIFT_MAX_PPB;
 use crate::fault::Fault;
+use crate::world::WorldPlan;
 use crate::world::flat::{DELAY_MAX, FlatConfig};
 
 /// The most nodes that a scenario may have.
@@ -27,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) duration: u64,
     /// The latest start of a node.
     pub(crate) spread: u64,
-    pub(crate) world: FlatConfig,
+    pub(crate) world: WorldPlan,
     pub(crate) nodes: Vec<PlannedNode>,
     /// Every actor that is written down, and the key of the list that it stands in.
     pub(crate) actors: Vec<(String, ActorSpec)>,
@@ -54,7 +55,7 @@ impl Plan {
             seed: file.seed,
             duration: nanos(file.duration.0),
             spread: nanos(file.boot.spread.0),
-            world,
+            world: WorldPlan::Flat(world),
             ..Self::default()
         };
         plan.check_times(file, problems);
@@ -80,15 +81,8 @@ impl Plan {
         } else if self.spread > self.duration {
             problems.add("boot.spread", "nodes would start after the end of the run", "make it shorter");
         }
-        if self.world.delay.is_reversed() {
-            problems.add("world.flat.delay.uniform", "the second time is shorter than the first", "swap them");
-        }
-        if self.world.delay.max().0 > DELAY_MAX {
-            problems.add("world.flat.delay", format!("longer than {}", Period(DELAY_MAX)), "");
-        }
-        if self.world.detect.0 > DELAY_MAX {
-            problems.add("world.flat.detect", format!("longer than {}", Period(DELAY_MAX)), "");
-        }
+        let World::Flat(world) = file.world;
+        check_flat(world, problems);
         check_clocks("clocks", file.clocks, problems);
     }
 
@@ -196,6 +190,18 @@ fn names(key: &str, group: &Group, problems: &mut Problems) -> Vec<String> {
             problems.add(key, "a group has either a name, or a prefix and a count", help);
             Vec::new()
         }
+    }
+}
+
+fn check_flat(world: FlatConfig, problems: &mut Problems) {
+    if world.delay.is_reversed() {
+        problems.add("world.flat.delay.uniform", "the second time is shorter than the first", "swap them");
+    }
+    if world.delay.max().0 > DELAY_MAX {
+        problems.add("world.flat.delay", format!("longer than {}", Period(DELAY_MAX)), "");
+    }
+    if world.detect.0 > DELAY_MAX {
+        problems.add("world.flat.detect", format!("longer than {}", Period(DELAY_MAX)), "");
     }
 }
 

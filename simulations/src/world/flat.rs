@@ -25,9 +25,6 @@ pub const RECONNECT_CAP: Duration = Duration::from_secs(1);
 /// The longest delay or detection that may be configured.
 pub const DELAY_MAX: Duration = Duration::from_secs(3_600);
 
-/// What calls itself a publisher and is no node: a test, or a scenario's script.
-pub(crate) const OUTSIDE: u32 = u32::MAX;
-
 /// How the flat world behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -190,7 +187,7 @@ impl Flat {
             let earliest = now.saturating_add(config.delay.draw(mix(instant ^ channel)));
             let at = port_of(ports, outside, from).arrive(now, to, earliest);
             let message = Box::new(message);
-            heap.push(at, channel, Happening::Arrive { to, tag: target.tag, epoch, message });
+            heap.push(at, channel, Happening::Arrive { to, tag: target.tag, epoch, sent: now, message });
         };
         for target in others {
             send(target, message.clone());
@@ -245,7 +242,7 @@ fn port_of<'a>(ports: &'a mut [Port], outside: &'a mut Port, node: u32) -> &'a m
     ports.get_mut(index(node)).unwrap_or(outside)
 }
 
-/// [`OUTSIDE`], and any other number without a node, lies beyond every list.
+/// [`OUTSIDE`](super::OUTSIDE), and any other number without a node, lies beyond every list.
 fn index(node: u32) -> usize {
     usize::try_from(node).unwrap_or(usize::MAX)
 }

@@ -1,0 +1,1 @@
+//! Datagrams: what is lost stays lost.
