@@ -9,12 +9,17 @@ use std::str::FromStr;
 
 use nunect_core::{Period, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::world::flat::FlatConfig;
+
+mod expect;
+mod faults;
+
+pub(crate) use expect::{AfterEntry, AlwaysEntry, ExpectEntry, FilterEntry, SameEntry};
+pub(crate) use faults::{FaultEntry, Outage, PanicEntry};
 
 /// Reads a file: the one place of the crate that touches the file system.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
@@ -117,151 +122,6 @@ pub(crate) enum World {
 impl Default for World {
     fn default() -> Self {
         Self::Flat(FlatConfig::default())
-    }
-}
-
-/// Something that befalls nodes: exactly one of `partition`, `crash`, `stop` and `panic`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FaultEntry {
-    /// When, from the beginning of the run.
-    pub(crate) at: Period,
-    /// A name, so that expectations can refer to it.
-    pub(crate) name: Option<String>,
-    /// The nodes cannot reach the server: what is sent to them or by them is lost.
-    pub(crate) partition: Option<Outage>,
-    /// The nodes go down as if their processes were killed.
-    pub(crate) crash: Option<Outage>,
-    /// The nodes stop as an operator stops them: their actors say goodbye.
-    pub(crate) stop: Option<Outage>,
-    /// An actor of the nodes panics.
-    pub(crate) panic: Option<PanicEntry>,
-}
-
-/// Which nodes, and for how long.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outage {
-    /// The nodes.
-    pub(crate) nodes: Names,
-    /// Until all is well again; without it, until the end of the run.
-    #[serde(rename = "for")]
-    pub(crate) lasting: Option<Period>,
-}
-
-/// Which actor.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PanicEntry {
-    /// The nodes.
-    pub(crate) nodes: Names,
-    /// The actor.
-    pub(crate) actor: String,
-}
-
-/// An expectation: `always` with what must not be seen, or `within` a time with what to `see`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ExpectEntry {
-    /// A name, for the report.
-    pub(crate) name: Option<String>,
-    /// At every instant.
-    pub(crate) always: Option<AlwaysEntry>,
-    /// Not later than this after `after`, or after the beginning of the run.
-    pub(crate) within: Option<Period>,
-    /// What starts the time: each time that it happens.
-    pub(crate) after: Option<AfterEntry>,
-    /// What must be seen by then: on each of its nodes, about each of its units.
-    pub(crate) see: Option<FilterEntry>,
-    /// What must be the same as in the event that started the time.
-    pub(crate) same: Option<SameEntry>,
-}
-
-/// What holds at every instant.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AlwaysEntry {
-    /// What must not be seen.
-    pub(crate) without: FilterEntry,
-    /// From when on; the beginning of the run if not given.
-    pub(crate) from: Option<Period>,
-    /// Until when; the end of the run if not given.
-    pub(crate) until: Option<Period>,
-}
-
-/// What starts a time.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AfterEntry {
-    /// The fault of this name strikes.
-    Fault(String),
-    /// The fault of this name is over.
-    EndOf(String),
-    /// An event is seen.
-    Seen(FilterEntry),
-}
-
-/// What must be the same.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SameEntry {
-    /// The node.
-    Node,
-    /// The node and the actor.
-    Actor,
-}
-
-/// Which events are meant: the name alone, or with what must be true of them.
-#[derive(Clone, Debug)]
-pub(crate) struct FilterEntry {
-    pub(crate) event: String,
-    pub(crate) nodes: Option<Names>,
-    pub(crate) actor: Option<String>,
-    pub(crate) about: Option<Names>,
-}
-
-/// Which events are meant; what is not given may be anything.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct LongFilter {
-    /// The name of the event; `custom:NAME` for events of your own actors.
-    event: String,
-    /// The nodes that it happens on.
-    nodes: Option<Names>,
-    /// The actor that it happens to.
-    actor: Option<String>,
-    /// The units that it is about.
-    about: Option<Names>,
-}
-
-impl<'de> Deserialize<'de> for FilterEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FilterVisitor;
-        impl<'de> Visitor<'de> for FilterVisitor {
-            type Value = FilterEntry;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of an event, or a map with `event`")
-            }
-            fn visit_str<E>(self, event: &str) -> Result<FilterEntry, E> {
-                Ok(FilterEntry { event: event.to_owned(), nodes: None, actor: None, about: None })
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FilterEntry, A::Error> {
-                let LongFilter { event, nodes, actor, about } =
-                    LongFilter::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(FilterEntry { event, nodes, actor, about })
-            }
-        }
-        deserializer.deserialize_any(FilterVisitor)
-    }
-}
-
-impl JsonSchema for FilterEntry {
-    fn schema_name() -> Cow<'static, str> {
-        "Filter".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let long = generator.subschema_for::<LongFilter>();
-        json_schema!({ "anyOf": [{ "type": "string", "description": "the name of an event" }, long] })
     }
 }
 
