@@ -22,7 +22,7 @@ pub struct Message {
     pub subject: Subject,
     /// Protocol metadata.
     pub headers: Headers,
-    /// Raw payload, or a typed one that the outbox encodes.
+    /// Raw payload, or a typed one that is encoded when it goes over a wire.
     pub body: Body,
     /// Where an answer is expected.
     pub reply: Option<Subject>,
@@ -77,7 +77,8 @@ impl Message {
     }
 }
 
-/// A payload: raw, or of a protocol family whose JSON repeats what only the outbox knows.
+/// A payload: raw, or of a protocol family whose JSON repeats what only the outbox knows. The latter
+/// stays as it is until somebody wants its bytes: who reads it within the process reads no JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Raw bytes.
@@ -142,6 +143,26 @@ pub struct Headers {
     extras: Option<Arc<Vec<(&'static str, Value)>>>,
 }
 
+/// A header's value in its own type: of a message that never went over a wire.
+#[derive(Clone, Copy)]
+pub(crate) enum Field<'a> {
+    /// One that the maker of the message added.
+    Value(&'a Value),
+    Unit(&'a UnitId),
+    Session(&'a SessionId),
+    Unsigned(u64),
+}
+
+impl Field<'_> {
+    pub(crate) const fn unsigned(self) -> Option<u64> {
+        match self {
+            Self::Unsigned(number) => Some(number),
+            Self::Value(Value::Unsigned(number)) => Some(*number),
+            Self::Value(_) | Self::Unit(_) | Self::Session(_) => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 enum Origin {
     #[default]
@@ -199,6 +220,15 @@ impl Headers {
         }
     }
 
+    /// The value that [`get`](Self::get) tells, when it is kept in its own type.
+    #[inline]
+    pub(crate) fn field(&self, name: &str) -> Option<Field<'_>> {
+        let (Origin::Stamp(stamp) | Origin::Stamped(stamp, _)) = &self.origin else {
+            return self.extra(name).map(Field::Value);
+        };
+        self.extra(name).map(Field::Value).or_else(|| stamp.field(name))
+    }
+
     /// Adds a header that only this message carries, or gives it another value.
     pub(crate) fn push(&mut self, name: &'static str, value: Value) {
         let extras = Arc::make_mut(self.extras.get_or_insert_default());
@@ -209,7 +239,9 @@ impl Headers {
     }
 
     fn extra(&self, name: &str) -> Option<&Value> {
-        self.extras.as_ref()?.iter().find(|(extra, _)| *extra == name).map(|(_, value)| value)
+        // Nearly always both are the one text of a key: the address says so.
+        let is = |extra: &str| std::ptr::eq(extra, name) || extra == name;
+        self.extras.as_ref()?.iter().find(|(extra, _)| is(extra)).map(|(_, value)| value)
     }
 
     /// Completes what an actor made: sets the stamp, which nothing the actor wrote can overrule,
@@ -324,6 +356,16 @@ impl Stamp {
 
     fn owns(name: &str) -> bool {
         Self::NAMES.contains(&name)
+    }
+
+    fn field(&self, name: &str) -> Option<Field<'_>> {
+        match Self::NAMES.iter().position(|own| *own == name)? {
+            0 => Some(Field::Unit(&self.unit)),
+            1 => self.sequence.map(Field::Unsigned),
+            2 => Some(Field::Session(&self.session)),
+            3 => Some(Field::Unsigned(self.tx.unix_nanos())),
+            _ => None,
+        }
     }
 
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {

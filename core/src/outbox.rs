@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::actor::{RequestError, RequestId};
 use crate::capability::Grants;
 use crate::identity::{SessionId, UnitId};
-use crate::message::{Body, ClockStamp, Message, Stamp};
+use crate::message::{ClockStamp, Message, Stamp};
 use crate::protocol::{AwayRule, away_rule};
 use crate::requests::{Requests, Slot};
 use crate::subject::Subject;
@@ -307,9 +307,6 @@ impl Outbox {
 
     fn stamp(&mut self, now: Now, mut message: Message, sequence: Option<u64>) -> Message {
         self.counters.sent += 1;
-        if !matches!(message.body, Body::Bytes(_)) {
-            message.body = Body::Bytes(message.body.encode(sequence.unwrap_or(0), now.wall));
-        }
         let stamp =
             Stamp { unit: self.unit.clone(), session: self.session.clone(), sequence, tx: now.wall, clock: self.clock };
         message.headers.complete(Arc::new(stamp), now);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::header::{self, Health, Reader, Value};
-use super::{HeaderError, ProtocolError, unit_after};
+use super::{HeaderError, ProtocolError, sender};
 use crate::identity::{SessionId, UnitId};
 use crate::message::Message;
 use crate::subject::{Pattern, Subject};
@@ -78,7 +78,7 @@ impl Cluster {
     /// # Errors
     /// When the subject is not of this family.
     pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
-        let node = unit_after(&message.subject, PREFIX, FORM)?;
+        let node = sender(message, PREFIX, FORM)?;
         let mut headers = Reader::of(message, &node);
         headers.agree(&header::NODE_ID, &node);
         Ok(Received {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::identity::{Role, SessionId, UnitId};
-use crate::message::{Headers, Message};
+use crate::message::{Field, Headers, Message};
 use crate::time::Wall;
 
 /// A header that is there but cannot be read.
@@ -27,6 +27,8 @@ pub struct Key<T: 'static> {
     name: &'static str,
     expected: &'static str,
     parse: fn(&str) -> Option<T>,
+    /// Reads a value that never was a text; what it does not take is read as one.
+    typed: fn(Field<'_>) -> Option<T>,
     aliases: &'static [Alias<T>],
 }
 
@@ -35,11 +37,15 @@ impl<T> Key<T> {
     /// words (for errors), and how it is read.
     #[must_use]
     pub const fn new(name: &'static str, expected: &'static str, parse: fn(&str) -> Option<T>) -> Self {
-        Self { name, expected, parse, aliases: &[] }
+        Self { name, expected, parse, typed: |_| None, aliases: &[] }
     }
 
     const fn with_aliases(self, aliases: &'static [Alias<T>]) -> Self {
         Self { aliases, ..self }
+    }
+
+    const fn typed(self, typed: fn(Field<'_>) -> Option<T>) -> Self {
+        Self { typed, ..self }
     }
 
     /// The name as it goes over the wire.
@@ -53,6 +59,11 @@ impl<T> Key<T> {
     /// # Errors
     /// When it is there and malformed.
     pub fn read(&self, headers: &Headers) -> Result<Option<T>, HeaderError> {
+        if let Some(field) = headers.field(self.name)
+            && let Some(value) = (self.typed)(field)
+        {
+            return Ok(Some(value));
+        }
         let own = (self.name, self.parse);
         for (name, parse) in std::iter::once(own).chain(self.aliases.iter().copied()) {
             if let Some(value) = headers.get(name) {
@@ -89,6 +100,10 @@ impl<'a> Reader<'a> {
 
     /// Notes it when the header names another unit than the subject, which counts.
     pub(super) fn agree(&mut self, key: &Key<UnitId>, unit: &UnitId) {
+        // As nearly always, and then nothing is made of the text.
+        if self.headers.get(key.name).is_some_and(|header| header == unit.as_str()) {
+            return;
+        }
         if let Some(header) = self.read(key)
             && header != *unit
         {
@@ -242,6 +257,35 @@ fn wall_from_micros(text: &str) -> Option<Wall> {
     number::<u64>(text)?.checked_mul(1_000).map(Wall::from_unix_nanos)
 }
 
+fn typed_number<T: TryFrom<u64>>(field: Field<'_>) -> Option<T> {
+    field.unsigned().and_then(|number| T::try_from(number).ok())
+}
+
+fn typed_wall(field: Field<'_>) -> Option<Wall> {
+    field.unsigned().map(Wall::from_unix_nanos)
+}
+
+fn typed_percent(field: Field<'_>) -> Option<u8> {
+    match field {
+        Field::Value(Value::Percent(percent)) if *percent <= 100 => Some(*percent),
+        Field::Value(_) | Field::Unit(_) | Field::Session(_) | Field::Unsigned(_) => None,
+    }
+}
+
+fn typed_unit(field: Field<'_>) -> Option<UnitId> {
+    match field {
+        Field::Unit(unit) => Some(unit.clone()),
+        Field::Value(_) | Field::Session(_) | Field::Unsigned(_) => None,
+    }
+}
+
+fn typed_session(field: Field<'_>) -> Option<SessionId> {
+    match field {
+        Field::Session(session) => Some(session.clone()),
+        Field::Value(_) | Field::Unit(_) | Field::Unsigned(_) => None,
+    }
+}
+
 fn unit(text: &str) -> Option<UnitId> {
     UnitId::new(text).ok()
 }
@@ -256,14 +300,14 @@ const UNIX_NANOS: &str = "whole nanoseconds since 1970";
 const PERCENT: &str = "a percentage from 0% to 100%";
 
 /// `X-Unit-ID`: who sent it.
-pub const UNIT_ID: Key<UnitId> = Key::new("X-Unit-ID", "a unit ID", unit);
+pub const UNIT_ID: Key<UnitId> = Key::new("X-Unit-ID", "a unit ID", unit).typed(typed_unit);
 /// `X-Session-ID`: in which run of the unit.
-pub const SESSION_ID: Key<SessionId> = Key::new("X-Session-ID", "a session ID", session);
+pub const SESSION_ID: Key<SessionId> = Key::new("X-Session-ID", "a session ID", session).typed(typed_session);
 /// `X-Sequence`: the how-manieth message of this unit on this subject, from 1.
-pub const SEQUENCE: Key<u64> = Key::new("X-Sequence", U64, number);
+pub const SEQUENCE: Key<u64> = Key::new("X-Sequence", U64, number).typed(typed_number);
 /// `X-TX-Timestamp`: the sender's wall clock at hand-over to the bus.
 pub const TX_TIMESTAMP: Key<Wall> =
-    Key::new("X-TX-Timestamp", UNIX_NANOS, wall).with_aliases(&[("X-Timestamp", wall_from_millis)]);
+    Key::new("X-TX-Timestamp", UNIX_NANOS, wall).typed(typed_wall).with_aliases(&[("X-Timestamp", wall_from_millis)]);
 /// `X-Clock-Source`: what steers the sender's clock.
 pub const CLOCK_SOURCE: Key<ClockSource> =
     Key::new("X-Clock-Source", "one of ptp, gps, ntp, unsynced", ClockSource::parse);
@@ -276,27 +320,31 @@ pub const CLOCK_OFFSET: Key<i64> = Key::new("X-Clock-Offset", "whole nanoseconds
 pub const HEALTH_STATUS: Key<Health> =
     Key::new("X-Health-Status", "one of OK, DEGRADED, CRITICAL, OFFLINE", Health::parse);
 /// `X-CPU-Load`: processor use of the host.
-pub const CPU_LOAD: Key<u8> = Key::new("X-CPU-Load", PERCENT, percent);
+pub const CPU_LOAD: Key<u8> = Key::new("X-CPU-Load", PERCENT, percent).typed(typed_percent);
 /// `X-Memory-Usage`: memory use of the host.
 pub const MEMORY_USAGE: Key<u8> =
-    Key::new("X-Memory-Usage", PERCENT, percent).with_aliases(&[("X-Mem-Usage", percent)]);
+    Key::new("X-Memory-Usage", PERCENT, percent).typed(typed_percent).with_aliases(&[("X-Mem-Usage", percent)]);
 /// `X-Uptime`: whole seconds since the unit started.
-pub const UPTIME: Key<u64> = Key::new("X-Uptime", "whole seconds", number);
+pub const UPTIME: Key<u64> = Key::new("X-Uptime", "whole seconds", number).typed(typed_number);
 /// `X-Heartbeat-Interval`: milliseconds until the next heartbeat.
-pub const HEARTBEAT_INTERVAL: Key<u64> = Key::new("X-Heartbeat-Interval", "whole milliseconds", number);
+pub const HEARTBEAT_INTERVAL: Key<u64> =
+    Key::new("X-Heartbeat-Interval", "whole milliseconds", number).typed(typed_number);
 /// `X-Role`: what the unit is for.
 pub const ROLE: Key<Role> = Key::new("X-Role", "one of gateway, client, repeater, node", Role::parse);
 /// `X-RTT-Native`: round trip to the server, in microseconds.
-pub const RTT_NATIVE: Key<u64> = Key::new("X-RTT-Native", MICROS, number).with_aliases(&[("X-Native-RTT", number)]);
+pub const RTT_NATIVE: Key<u64> =
+    Key::new("X-RTT-Native", MICROS, number).typed(typed_number).with_aliases(&[("X-Native-RTT", number)]);
 /// `X-RTT-App`: round trip through a peer's echo responder, in microseconds.
-pub const RTT_APP: Key<u64> = Key::new("X-RTT-App", MICROS, number).with_aliases(&[("X-App-RTT", number)]);
+pub const RTT_APP: Key<u64> =
+    Key::new("X-RTT-App", MICROS, number).typed(typed_number).with_aliases(&[("X-App-RTT", number)]);
 /// `X-Active-Connections`: how many connections the unit serves.
-pub const ACTIVE_CONNECTIONS: Key<u64> = Key::new("X-Active-Connections", U64, number);
+pub const ACTIVE_CONNECTIONS: Key<u64> = Key::new("X-Active-Connections", U64, number).typed(typed_number);
 /// `X-Server-RX-Timestamp`: responder's wall clock when the request reached its bus edge.
-pub const SERVER_RX_TIMESTAMP: Key<Wall> =
-    Key::new("X-Server-RX-Timestamp", UNIX_NANOS, wall).with_aliases(&[("X-Server-Received-At", wall_from_micros)]);
+pub const SERVER_RX_TIMESTAMP: Key<Wall> = Key::new("X-Server-RX-Timestamp", UNIX_NANOS, wall)
+    .typed(typed_wall)
+    .with_aliases(&[("X-Server-Received-At", wall_from_micros)]);
 /// `X-Server-TX-Timestamp`: that plus the monotonic time until the answer's hand-over.
-pub const SERVER_TX_TIMESTAMP: Key<Wall> = Key::new("X-Server-TX-Timestamp", UNIX_NANOS, wall);
+pub const SERVER_TX_TIMESTAMP: Key<Wall> = Key::new("X-Server-TX-Timestamp", UNIX_NANOS, wall).typed(typed_wall);
 /// `X-Server-Clock-Source`: what steers the responder's clock.
 pub const SERVER_CLOCK_SOURCE: Key<ClockSource> =
     Key::new("X-Server-Clock-Source", "one of ptp, gps, ntp, unsynced", ClockSource::parse);
@@ -308,7 +356,7 @@ pub const REASON: Key<String> = Key::new("X-Reason", "text", |text| Some(text.to
 /// `X-Original-Subject`: where a dead letter was bound for.
 pub const ORIGINAL_SUBJECT: Key<String> = Key::new("X-Original-Subject", "a subject", |text| Some(text.to_owned()));
 /// `X-Response-Code`: 200 to 599, as HTTP uses them; 503 when a mailbox is full.
-pub const RESPONSE_CODE: Key<u16> = Key::new("X-Response-Code", "a response code", number);
+pub const RESPONSE_CODE: Key<u16> = Key::new("X-Response-Code", "a response code", number).typed(typed_number);
 
 /// `X-Response-To`: the name of the command that is answered.
 pub const RESPONSE_TO: Key<String> = Key::new("X-Response-To", "the name of a command", |text| Some(text.to_owned()));
@@ -318,9 +366,9 @@ pub const NODE_ID: Key<UnitId> = Key::new("X-Node-ID", "a unit ID", unit);
 pub const CLUSTER_STATE: Key<ClusterState> =
     Key::new("X-Cluster-State", "one of HEALTHY, DEGRADED, PARTITIONED", ClusterState::parse);
 /// `X-Peer-Count`: how many other nodes it sees.
-pub const PEER_COUNT: Key<u64> = Key::new("X-Peer-Count", U64, number);
+pub const PEER_COUNT: Key<u64> = Key::new("X-Peer-Count", U64, number).typed(typed_number);
 /// `X-Stream-Lag`: messages by which its copy of the streams is behind.
-pub const STREAM_LAG: Key<u64> = Key::new("X-Stream-Lag", U64, number);
+pub const STREAM_LAG: Key<u64> = Key::new("X-Stream-Lag", U64, number).typed(typed_number);
 
 pub(crate) const PTP_OFFSET: &str = "X-PTP-Offset";
 pub(crate) const NTP_OFFSET: &str = "X-NTP-Offset";

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::header::{self, Health, Reader, Value};
-use super::{HeaderError, ProtocolError, unit_after};
+use super::{HeaderError, ProtocolError, sender};
 use crate::identity::{Role, SessionId, UnitId};
 use crate::message::{Body, Message};
 use crate::subject::{Pattern, Subject};
@@ -128,7 +128,7 @@ impl Heartbeat {
     /// # Errors
     /// When the subject is not a heartbeat's.
     pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
-        let unit = unit_after(&message.subject, PREFIX, FORM)?;
+        let unit = sender(message, PREFIX, FORM)?;
         let mut headers = Reader::of(message, &unit);
         let status = headers.read(&header::HEALTH_STATUS).or_else(|| Payload::status_in(message));
         let interval = headers.read(&header::HEARTBEAT_INTERVAL);

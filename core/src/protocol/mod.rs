@@ -99,6 +99,18 @@ fn unit_after(subject: &Subject, prefix: &str, expected: &'static str) -> Result
     identity(subject, token)
 }
 
+/// The unit that `message` is from by the last token of its subject; its stamp, when that names the
+/// same, spares making one of the text.
+fn sender(message: &Message, prefix: &str, expected: &'static str) -> Result<UnitId, ProtocolError> {
+    if let Some(stamp) = message.headers.stamp()
+        && let Some(rest) = message.subject.as_str().strip_prefix(prefix)
+        && rest.strip_prefix('.') == Some(stamp.unit.as_str())
+    {
+        return Ok(stamp.unit.clone());
+    }
+    unit_after(&message.subject, prefix, expected)
+}
+
 /// The unit that `token` of `subject` names.
 fn identity(subject: &Subject, token: &str) -> Result<UnitId, ProtocolError> {
     UnitId::new(token).map_err(|error| ProtocolError::Identity { subject: subject.clone(), error })

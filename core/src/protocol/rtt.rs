@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::header::{self, Reader, Value};
-use super::{HeaderError, ProtocolError, unit_after};
+use super::{HeaderError, ProtocolError, sender};
 use crate::identity::{SessionId, UnitId};
 use crate::message::{Body, Message};
 use crate::subject::{Pattern, Subject};
@@ -83,6 +83,26 @@ struct JsonReceived {
     peer: Option<UnitId>,
 }
 
+impl JsonReceived {
+    /// What the payload of `message` says; one that never was text is not made one first.
+    fn of(message: &Message) -> Option<Self> {
+        match &message.body {
+            Body::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
+            Body::Heartbeat(_) => serde_json::from_slice(&message.payload()).ok(),
+            Body::Rtt(rtt) => {
+                let stamp = message.headers.stamp();
+                Some(Self {
+                    ts: Some(stamp.map_or(0, |stamp| stamp.tx.unix_millis())),
+                    seq: Some(stamp.and_then(|stamp| stamp.sequence).unwrap_or(0)),
+                    native_rtt_us: rtt.native_us,
+                    app_rtt_us: rtt.app_us,
+                    peer: rtt.peer.clone(),
+                })
+            }
+        }
+    }
+}
+
 impl Rtt {
     /// The message; the outbox adds the stamp, and with it `ts` and `seq` of the payload.
     #[must_use]
@@ -103,8 +123,8 @@ impl Rtt {
     /// # Errors
     /// When the subject is not that of a measurement, or the payload is no JSON of one.
     pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
-        let unit = unit_after(&message.subject, PREFIX, FORM)?;
-        let json: JsonReceived = serde_json::from_slice(&message.payload()).map_err(|_| ProtocolError::Payload {
+        let unit = sender(message, PREFIX, FORM)?;
+        let json = JsonReceived::of(message).ok_or_else(|| ProtocolError::Payload {
             subject: message.subject.clone(),
             expected: "JSON of a round trip, with whole microseconds or null",
         })?;
