@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::around::Around;
 use crate::process::Work;
-use crate::trace::{What, digest};
+use crate::trace::What;
 
 /// How a life ends.
 #[derive(Debug)]
@@ -262,7 +262,7 @@ impl Component {
         if self.hung || self.cell.as_ref().is_none_or(|cell| cell.incarnation() != id.incarnation) {
             return Ok(());
         }
-        let (length, hash) = result.map_or((0, 0), digest);
+        let (length, hash) = result.map_or((0, 0), |answer| around.witness.digest(answer));
         let (number, error) = (id.number, result.err());
         around.witness.counters.replies += 1;
         around.record(What::Reply { actor: self.slot, number, error, length, hash });
@@ -427,7 +427,7 @@ impl Component {
             let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
             let Some(delivery) = mailbox.take() else { return Ok(()) };
             let message = delivery.message();
-            let (length, hash) = digest(message);
+            let (length, hash) = around.witness.digest(message);
             around.witness.counters.deliveries += 1;
             around.record(What::Message {
                 actor: self.slot,

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use nunect_core::{ActorName, Event};
+use nunect_core::{ActorName, Event, Message};
 use serde::Serialize;
 
 use crate::checker::{Checker, Sighting};
-use crate::trace::{Record, Recorder, What};
+use crate::trace::{Record, Recorder, What, digest};
 
 /// An event that was kept.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub(crate) struct Witness {
     pub(crate) recorder: Recorder,
+    /// Whether there is a trace: without, nothing is written, and nothing hashed for it.
+    pub(crate) traces: bool,
     pub(crate) checker: Checker,
     pub(crate) kept: Option<Vec<Kept>>,
     pub(crate) counters: Counters,
@@ -44,11 +46,13 @@ pub(crate) struct Witness {
 
 impl Witness {
     pub(crate) fn new(checker: Checker) -> Self {
-        Self { recorder: Recorder::new(), checker, kept: None, counters: Counters::default() }
+        Self { recorder: Recorder::new(), traces: true, checker, kept: None, counters: Counters::default() }
     }
 
     pub(crate) fn record(&mut self, at: u64, node: u32, what: What<'_>) {
-        self.recorder.write(&Record { at, node, what });
+        if self.traces {
+            self.recorder.write(&Record { at, node, what });
+        }
     }
 
     pub(crate) fn event(&mut self, at: u64, node: u32, actor: Option<(u32, &ActorName)>, event: Event) {
@@ -59,6 +63,11 @@ impl Witness {
         if let Some(kept) = &mut self.kept {
             kept.push(Kept { at, node, actor: slot, event });
         }
+    }
+
+    /// [`digest`], when there is a trace to carry it.
+    pub(crate) fn digest(&self, message: &Message) -> (u32, u64) {
+        if self.traces { digest(message) } else { (0, 0) }
     }
 
     pub(crate) fn lost(&mut self, at: u64, node: u32, subject: &str) {
