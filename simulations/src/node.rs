@@ -69,11 +69,20 @@ impl NodeSpec {
         Err(ConfigError::new("supervision", "the actors in it are not those of the node"))
     }
 
-    /// The number of an actor in the trace, or that of a group: groups come after all actors.
-    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+    /// What its actors are called, and then its groups: the numbers of the trace.
+    fn names(&self) -> impl Iterator<Item = &ActorName> {
         let actors = self.actors.iter().map(|actor| &actor.name);
-        let groups = self.supervision.iter().flat_map(|tree| tree.groups());
-        (0..).zip(actors.chain(groups)).find(|(_, other)| other.as_str() == name).map(|(number, _)| number)
+        actors.chain(self.supervision.iter().flat_map(|tree| tree.groups()))
+    }
+
+    /// The number of an actor in the trace, or that of a group.
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        (0..).zip(self.names()).find(|(_, other)| other.as_str() == name).map(|(number, _)| number)
+    }
+
+    /// How the trace introduces it.
+    pub(crate) fn introduction(&self) -> What<'_> {
+        What::Node { unit: self.unit.as_str().into(), actors: self.names().map(ToString::to_string).collect() }
     }
 }
 
