@@ -121,6 +121,7 @@ pub enum What<'a> {
 
 /// How a node came to be down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Down {
     /// Like a process that was killed.
     Crashed,
@@ -334,7 +335,7 @@ pub fn records(trace: &[u8]) -> impl Iterator<Item = Result<Record<'_>, TraceErr
         if over || (trace.first() == Some(&TRACE_VERSION) && at == trace.len()) {
             return None;
         }
-        let record = record(trace, at);
+        let record = check_version(trace).and_then(|()| record_at(trace, at));
         over = record.is_err();
         Some(record.map(|(record, next)| {
             at = next;
@@ -343,10 +344,13 @@ pub fn records(trace: &[u8]) -> impl Iterator<Item = Result<Record<'_>, TraceErr
     })
 }
 
-fn record(trace: &[u8], at: usize) -> Result<(Record<'_>, usize), TraceError> {
-    if trace.first() != Some(&TRACE_VERSION) {
-        return Err(TraceError::Version);
-    }
+/// Whether it begins like a trace.
+pub(crate) fn check_version(trace: &[u8]) -> Result<(), TraceError> {
+    if trace.first() == Some(&TRACE_VERSION) { Ok(()) } else { Err(TraceError::Version) }
+}
+
+/// The record that begins at byte `at`, and where the next one begins.
+pub(crate) fn record_at(trace: &[u8], at: usize) -> Result<(Record<'_>, usize), TraceError> {
     let truncated = || TraceError::Truncated(at);
     let (length, rest) = trace.get(at..).and_then(|rest| rest.split_first_chunk::<4>()).ok_or_else(truncated)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
@@ -359,17 +363,18 @@ fn record(trace: &[u8], at: usize) -> Result<(Record<'_>, usize), TraceError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
 
-    fn trace(written: &[Record<'_>]) -> (Vec<u8>, TraceHash) {
+    /// The bytes and the hash of a trace of these records.
+    pub(crate) fn written(records: &[Record<'_>]) -> (Vec<u8>, TraceHash) {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&bytes);
         let mut recorder = Recorder::new();
         recorder.tap(Box::new(move |block| sink.lock().expect("no poison").extend_from_slice(block)));
-        written.iter().for_each(|record| recorder.write(record));
+        records.iter().for_each(|record| recorder.write(record));
         let hash = recorder.hash();
         let bytes = bytes.lock().expect("no poison").clone();
         (bytes, hash)
@@ -398,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_trace_reads_back_as_it_was_written() {
-        let (bytes, _) = trace(&some());
+        let (bytes, _) = written(&some());
         let read: Vec<_> = records(&bytes).collect::<Result<_, _>>().expect("a trace of ours");
         assert_eq!(read, some());
     }
@@ -420,7 +425,7 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_bytes_and_does_not_depend_on_blocks() {
         let many: Vec<_> = (0..10_000).flat_map(|_| some()).collect();
-        let (bytes, hash) = trace(&many);
+        let (bytes, hash) = written(&many);
         assert!(bytes.len() > 4 * BLOCK_BYTES);
         assert_eq!(hash, TraceHash(XxHash3_128::oneshot(&bytes)));
         assert_eq!(TraceHash(0xab).to_string(), "000000000000000000000000000000ab");
@@ -428,7 +433,7 @@ mod tests {
 
     #[test]
     fn what_is_no_trace_is_an_error_and_not_a_panic() {
-        let (bytes, _) = trace(&some());
+        let (bytes, _) = written(&some());
         fn last(bytes: &[u8]) -> Result<Record<'_>, TraceError> {
             records(bytes).last().expect("an error at least")
         }
