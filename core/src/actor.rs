@@ -527,6 +527,12 @@ impl Effects {
         self.items.drain(..)
     }
 
+    /// Takes the effects out, in order, and their memory with them: where there are thousands of actors, memory
+    /// that all of them use in turn stays in the cache, and what each keeps for itself does not.
+    pub fn take(&mut self) -> std::vec::IntoIter<Effect> {
+        std::mem::take(&mut self.items).into_iter()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -162,6 +162,26 @@ impl Mailbox {
         }
     }
 
+    /// Takes a message that arrived and gives it on at once, when nothing waits before it, somebody lives and the
+    /// mailbox does not pause; otherwise it comes back, to be [pushed](Self::push).
+    ///
+    /// It is what [`push`](Self::push) and [`take`](Self::take) do, without a queue in between.
+    ///
+    /// # Errors
+    /// When the message has to wait, or is too large.
+    pub fn pass(&mut self, message: Box<Message>) -> Result<Delivery, Box<Message>> {
+        if !self.attached || self.pause.is_some() || !self.queue.is_empty() || self.limits.capacity == 0 {
+            return Err(message);
+        }
+        let weight = message.weight();
+        if weight > self.limits.capacity_bytes {
+            return Err(message);
+        }
+        self.counters.received += 1;
+        self.full = false;
+        Ok(Delivery { message, weight, crashes: 0 })
+    }
+
     /// An actor lives. Returns whether something waits for it.
     pub fn attach(&mut self) -> bool {
         self.attached = true;

@@ -12,7 +12,7 @@ use nunect_core::protocol::command::MailboxReport;
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::table::Table;
 use nunect_core::{
-    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, DirectoryChange, Effect, Entry, Event, Health,
+    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, DirectoryChange, Effect, Effects, Entry, Event, Health,
     HostReport, Incarnation, Input, LinkReport, LogRecord, Message, Mono, NodeReport, Now, PortName, RequestError,
     RequestId, Sensor, StopReason, Subscription, UnitId, protocol,
 };
@@ -232,6 +232,15 @@ impl Component {
     ) -> Result<(), End> {
         let Some(mailbox) = &mut self.mailbox else { return Ok(()) };
         message.received = now;
+        // Nearly always nothing else is there, and the queue may stay where it is: out of the cache.
+        let is_free = !self.hung && self.cell.as_ref().is_some_and(|cell| cell.deadline().is_none_or(|due| due.at > now.mono));
+        let message = match if is_free { mailbox.pass(message) } else { Err(message) } {
+            Ok(delivery) => {
+                self.deliver(now, delivery, office, around)?;
+                return self.drain(now, office, around);
+            }
+            Err(message) => message,
+        };
         let first = match mailbox.push(message) {
             Push::Accepted { .. } => false,
             Push::DroppedOldest { first, .. } => first,
@@ -415,7 +424,7 @@ impl Component {
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
         match cell.wake(now) {
-            Ok(effects) => carry_out((self.slot, &self.name), now, effects.into_iter().flatten(), None, office, around),
+            Ok(effects) => carry_out((self.slot, &self.name), now, effects.into_iter().flat_map(Effects::take), None, office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -424,8 +433,22 @@ impl Component {
     pub(crate) fn drain(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         while !self.hung {
             self.wake(now, office, around)?;
-            let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
+            let (Some(_), Some(mailbox)) = (&self.cell, &mut self.mailbox) else { return Ok(()) };
             let Some(delivery) = mailbox.take() else { return Ok(()) };
+            self.deliver(now, delivery, office, around)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the actor a message.
+    fn deliver(
+        &mut self,
+        now: Now,
+        delivery: Delivery,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+            let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
             let message = delivery.message();
             let (length, hash) = around.witness.digest(message);
             around.witness.counters.deliveries += 1;
@@ -439,14 +462,12 @@ impl Component {
             match cell.handle(now, Input::Message(message)) {
                 Ok(effects) => {
                     let about = Some(delivery.message());
-                    let end = carry_out((self.slot, &self.name), now, effects, about, office, around);
+                    let end = carry_out((self.slot, &self.name), now, effects.take(), about, office, around);
                     mailbox.settle(delivery);
-                    end?;
+                    end
                 }
-                Err(crash) => return Err(End::Crashed(crash.to_string(), Some(delivery))),
+                Err(crash) => Err(End::Crashed(crash.to_string(), Some(delivery))),
             }
-        }
-        Ok(())
     }
 
     /// Ends the present life without another word. Returns which it was.
@@ -465,7 +486,7 @@ impl Component {
     fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         let Some(cell) = self.cell.as_mut().filter(|_| !self.hung) else { return Ok(()) };
         match cell.handle(now, input) {
-            Ok(effects) => carry_out((self.slot, &self.name), now, effects, None, office, around),
+            Ok(effects) => carry_out((self.slot, &self.name), now, effects.take(), None, office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
