@@ -7,7 +7,7 @@ use nunect_core::{ActorName, ActorSpec, Catalog, ConfigError, Message, Mono, Now
 use nunect_supervisor::TreeSpec;
 
 use crate::around::Around;
-use crate::clock::{Clock, Running};
+use crate::clock::{Clock, ClockFault, ClockState, Running};
 use crate::draw::{between, key};
 use crate::happening::Happening;
 use crate::process::Process;
@@ -92,6 +92,8 @@ pub(crate) struct Node {
     pub(crate) spec: NodeSpec,
     entropy: Entropy,
     boots: u64,
+    /// What its clocks were made from.
+    made: Clock,
 }
 
 /// What every step of a node touches, in one line of memory.
@@ -102,20 +104,18 @@ pub(crate) struct Present {
     pub(crate) key: u64,
     /// When the earliest wake of it that still counts stands on the heap.
     armed: u64,
-    run: Option<Run>,
-}
-
-#[derive(Debug)]
-struct Run {
+    /// Those of the machine: they outlive a run.
     clock: Running,
-    process: Box<Process>,
+    run: Option<Box<Process>>,
 }
 
 impl Node {
     pub(crate) fn new(spec: NodeSpec, root: &Entropy) -> Self {
         let key = key(spec.unit.as_str());
         let entropy = derive(root, "node", key);
-        Self { present: Present { key, armed: u64::MAX, run: None }, spec, entropy, boots: 0 }
+        let made = spec.clock;
+        let present = Present { key, armed: u64::MAX, clock: start(made, &entropy), run: None };
+        Self { present, spec, entropy, boots: 0, made }
     }
 
     /// A draw that belongs to this node and `purpose` alone.
@@ -130,17 +130,47 @@ impl Node {
             drawn.saturating_sub_unsigned(max)
         };
         let drift_ppb = i32::try_from(either_way("drift", drift_max_ppb.into())).unwrap_or_default();
-        self.spec.clock = Clock { offset_ns: either_way("offset", offset_max_ns), drift_ppb };
+        self.spec.clock = Clock { offset_ns: either_way("offset", offset_max_ns), drift_ppb, ..self.spec.clock };
+        self.machine();
     }
 
     /// What its clocks show; `None` while it is down.
     pub(crate) fn now(&self, at: u64) -> Option<Now> {
-        self.present.run.as_ref().map(|run| run.clock.read(at))
+        self.is_up().then(|| self.present.clock.peek(at))
+    }
+
+    /// How its clocks do, even while it is down.
+    #[allow(dead_code, reason = "for the simulation, which does not ask yet")]
+    pub(crate) fn clock_state(&self, at: u64) -> ClockState {
+        self.present.clock.state(at)
+    }
+
+    /// When the quality of its clocks next changes, as [`Running::next_change`] says.
+    #[allow(dead_code, reason = "for the simulation, which does not ask yet")]
+    pub(crate) fn clock_change(&self, at: u64) -> Option<u64> {
+        self.present.clock.next_change(at)
+    }
+
+    /// Lets something befall its clocks, whether it is up or down.
+    #[allow(dead_code, reason = "for the simulation, whose scenarios have no such fault yet")]
+    pub(crate) fn clock_fault(&mut self, fault: ClockFault, around: &mut Around<'_>) {
+        self.machine().befall(around.at, fault);
+        // What is due may now be due earlier.
+        self.step(around, |_, _, _| {});
+    }
+
+    /// The clocks of the machine that the specification asks for.
+    fn machine(&mut self) -> &mut Running {
+        if self.made != self.spec.clock {
+            self.made = self.spec.clock;
+            self.present.clock = start(self.made, &self.entropy);
+        }
+        &mut self.present.clock
     }
 
     pub(crate) const fn process(&self) -> Option<&Process> {
         match &self.present.run {
-            Some(run) => Some(&run.process),
+            Some(process) => Some(process),
             None => None,
         }
     }
@@ -165,9 +195,10 @@ impl Node {
         self.boots += 1;
         let entropy = derive(&self.entropy, "boot", self.boots);
         let origin = between(entropy.stream("origin", 0).next_u64(), 0, ORIGIN_MAX_NS);
-        let clock = self.spec.clock.boot(around.at, origin);
-        let process = Process::new(&self.spec, catalog, entropy, clock.read(around.at))?;
-        self.present.run = Some(Run { clock, process: Box::new(process) });
+        let clock = self.machine();
+        clock.boot(around.at, origin);
+        let now = clock.read(around.at);
+        self.present.run = Some(Box::new(Process::new(&self.spec, catalog, entropy, now)?));
         self.step(around, Process::start);
         Ok(())
     }
@@ -211,7 +242,7 @@ impl Node {
 
     /// Lets the present run take one step, and arms the wake for what is next due.
     fn step(&mut self, around: &mut Around<'_>, step: impl FnOnce(&mut Process, Now, &mut Around<'_>)) {
-        let Some(Run { clock, process }) = &mut self.present.run else { return };
+        let Present { clock, run: Some(process), .. } = &mut self.present else { return };
         around.said = process.is_heard().then(Vec::new);
         step(process, clock.read(around.at), around);
         if let Some(how) = process.over() {
@@ -239,6 +270,11 @@ impl Node {
             }
         }
     }
+}
+
+/// The clocks of a node with this randomness.
+fn start(clock: Clock, entropy: &Entropy) -> Running {
+    clock.start(entropy.stream("clock", 0).next_u64())
 }
 
 /// Randomness of its own for `purpose` and `index`.

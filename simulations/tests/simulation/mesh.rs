@@ -205,7 +205,7 @@ fn telemetry_that_waited_for_the_bus_is_sent_when_it_is_back_and_only_the_latest
 fn heartbeats_come_at_the_pace_of_the_clock_of_their_node() {
     let mut world = world(1);
     let trace = tap(&mut world);
-    let fast = Clock { offset_ns: 0, drift_ppb: 1_000_000 };
+    let fast = Clock { drift_ppb: 1_000_000, ..Clock::default() };
     world.start_node(node("hub", [monitor()])).expect("a legal node");
     world.start_node(NodeSpec { clock: fast, ..node("a", [heartbeater("1s")]) }).expect("a legal node");
     world.run_for(secs(101));

@@ -1,0 +1,22 @@
+//! How wrong clocks are, as a scenario says it.
+
+use nunect_core::Period;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::file::Drift;
+
+/// How wrong clocks are; each node draws its own.
+#[allow(dead_code, reason = "for scenario files, which do not read it yet")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ClocksConfig {
+    /// The wall clock is ahead or behind by at most this when the run begins.
+    pub(crate) offset: Period,
+    /// Both clocks are fast or slow by at most this.
+    pub(crate) drift: Drift,
+    /// How far the drift wanders in a second; in t seconds by a normal deviate of this times √t.
+    pub(crate) wander: Drift,
+    /// Whether the nodes have GPS receivers with a pulse, which discipline their clocks.
+    pub(crate) gps: bool,
+}
