@@ -36,6 +36,7 @@ pub struct Clock {
 }
 
 /// What befalls the clocks of a node.
+#[allow(dead_code, reason = "for scenario files, which have no such fault yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockFault {
     /// The wall clock jumps; the monotonic one does not.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod discipline;
+mod nodes;
 mod walk;
 
 const YEAR: u64 = 365 * 86_400 * BILLION;

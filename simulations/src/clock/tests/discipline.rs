@@ -1,6 +1,7 @@
 //! Clocks that GPS disciplines, and what they do without it.
 
 use super::*;
+use crate::draw::{between, link};
 
 const MS: u64 = 1_000_000;
 
@@ -89,6 +90,28 @@ fn the_uncertainty_in_holdover_covers_the_error() {
             assert!(share >= 0.999, "{wander_ppb} ppb, lost at {lost_at}: {share}");
         }
     }
+}
+
+#[test]
+fn the_uncertainty_covers_the_error_while_gps_comes_and_goes() {
+    let (mut within, mut all) = (0_u32, 0_u32);
+    for seed in 90_000..90_400 {
+        let mut clock = disciplined(5).start(seed);
+        let (mut at, mut present) = (20 * BILLION, true);
+        for number in 0..100 {
+            at += between(link(seed, number), 0, 60 * BILLION);
+            if number % 3 == 0 {
+                present = !present;
+                receive(&mut clock, at, present);
+            }
+            clock.read(at);
+            let state = clock.state(at);
+            within += u32::from(Some(state.offset_ns.unsigned_abs()) <= state.uncertainty_ns);
+            all += 1;
+        }
+    }
+    let share = f64::from(within) / f64::from(all);
+    assert!(share >= 0.999, "{share}");
 }
 
 #[test]

@@ -52,6 +52,23 @@ proptest! {
     }
 
     #[test]
+    fn the_next_change_is_the_first(
+        seed: u64, faults in faults(), looks in proptest::collection::vec(0..3_600 * BILLION, 50),
+    ) {
+        let at = 3_600 * BILLION;
+        let clock = after(wandering(5, true), seed, &faults, &[], at);
+        let quality = clock.state(at).quality;
+        let change = clock.next_change(at);
+        if let Some(change) = change {
+            prop_assert_ne!(clock.state(change).quality, quality);
+            prop_assert_eq!(clock.state(change - 1).quality, quality);
+        }
+        for before in looks.into_iter().map(|look| at + look).filter(|look| change.is_none_or(|change| *look < change)) {
+            prop_assert_eq!(clock.state(before).quality, quality, "{} before {:?}", before, change);
+        }
+    }
+
+    #[test]
     fn the_monotonic_clock_never_runs_back(
         seed: u64, gps: bool, faults in faults(), looks in proptest::collection::vec(0..3_600 * BILLION, 2..50),
     ) {
