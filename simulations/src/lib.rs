@@ -50,6 +50,7 @@ pub mod scenario;
 mod sensor;
 mod simulation;
 pub mod trace;
+mod traffic;
 mod witness;
 mod world;
 

@@ -35,6 +35,7 @@ pub mod header;
 pub mod heartbeat;
 pub mod inbox;
 pub mod log;
+pub mod media;
 pub mod permissions;
 pub mod rtt;
 pub mod service;
@@ -178,5 +179,22 @@ pub fn away_rule(subject: &Subject) -> AwayRule {
             _ => AwayRule::KeepLatest,
         },
         (_, _) => AwayRule::KeepLatest,
+    }
+}
+
+/// What a message is, in a word for reports: `heartbeat`, `voice`, `answer`; of a subject of no family
+/// of ours, its first token.
+#[must_use]
+pub fn family(subject: &Subject) -> &str {
+    let mut tokens = subject.tokens();
+    match (tokens.next(), tokens.next(), tokens.next()) {
+        (Some("ops"), Some("metric" | "health"), Some(family)) | (Some("ops"), Some(family), _) => family,
+        (Some("com"), Some(_), _) => match subject.tokens().last() {
+            Some(last @ ("voice" | "ptt")) => last,
+            Some(_) | None => "com",
+        },
+        (Some("_INBOX"), _, _) => "answer",
+        (Some(first), _, _) => first,
+        (None, _, _) => "",
     }
 }

@@ -1,22 +1,25 @@
 //! A scenario with every name resolved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nunect_core::time::nanos;
 use nunect_core::{ActorSpec, Period, Role, UnitId};
 
-use super::error::Problems;
+use super::error::{Problems, did_you_mean};
 use super::file::{Actors, Clocks, Group, ScenarioFile, World};
-use super::{expect, faults};
+use super::{expect, faults, traffic};
 use crate::checker::Expectation;
 use crate::clock::DRIFT_MAX_PPB;
+use crate::delay::Delay;
 use crate::fault::Fault;
 use crate::world::WorldPlan;
 use crate::world::flat::{DELAY_MAX, FlatConfig};
 
 /// The most nodes that a scenario may have.
 pub(super) const NODES_MAX: usize = 100_000;
+/// The longest that an actor may work on one message: beyond, a node would call it hung.
+const SERVICE_MAX: std::time::Duration = std::time::Duration::from_millis(500);
 /// The longest run, and the largest error of a clock: a year.
 const YEAR: Period = Period::from_secs(365 * 86_400);
 
@@ -32,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) nodes: Vec<PlannedNode>,
     /// Every actor that is written down, and the key of the list that it stands in.
     pub(crate) actors: Vec<(String, ActorSpec)>,
+    /// How long actors of a kind work on a message.
+    pub(crate) service: BTreeMap<String, Delay>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) expectations: Vec<Expectation>,
 }
@@ -60,6 +65,10 @@ impl Plan {
         };
         plan.check_times(file, problems);
         plan.add_nodes(file, problems);
+        if problems.is_empty() {
+            traffic::add(&file.traffic, &mut plan, problems);
+            plan.check_service(file, problems);
+        }
         // What is wrong with nodes or faults would be reported again wherever they are named.
         if problems.is_empty() {
             plan.faults = faults::resolve(&file.faults, &plan, problems);
@@ -84,6 +93,23 @@ impl Plan {
         let World::Flat(world) = file.world;
         check_flat(world, problems);
         check_clocks("clocks", file.clocks, problems);
+    }
+
+    fn check_service(&mut self, file: &ScenarioFile, problems: &mut Problems) {
+        for (kind, delay) in &file.service {
+            let key = format!("service.{kind}");
+            let kinds: BTreeSet<&str> =
+                self.nodes.iter().flat_map(|node| node.actors.iter()).map(|actor| actor.kind.as_str()).collect();
+            if !kinds.contains(kind.as_str()) {
+                let help = did_you_mean(kind, kinds.iter().copied());
+                problems.add(key, format!("no actor of the scenario is of the kind `{kind}`"), help);
+            } else if delay.is_reversed() {
+                problems.add(format!("{key}.uniform"), "the second time is shorter than the first", "swap them");
+            } else if delay.max().0 > SERVICE_MAX {
+                problems.add(key, format!("longer than {}", Period(SERVICE_MAX)), "an actor that takes longer hangs");
+            }
+        }
+        self.service.clone_from(&file.service);
     }
 
     fn add_nodes(&mut self, file: &ScenarioFile, problems: &mut Problems) {
