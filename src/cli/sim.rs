@@ -1,146 +1,113 @@
 //! `nunect sim`: nodes in the simulator.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+mod diff;
+mod explore;
+mod files;
+mod new;
+mod run;
+mod shrink;
+
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::Level;
 use clap::{Args, Subcommand};
 use nunect_core::Catalog;
-use nunect_simulations::{Judgement, Outcome, Scenario, ScenarioError, Simulation};
+use nunect_simulations::{Scenario, ScenarioError, scenario};
 use serde::Serialize;
 
 use super::console::{Console, Tone, count};
 use super::exit;
 use super::problem::{self, Extract};
 
-/// How often the line that tells how far a run has come is drawn anew.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-/// Simulated time between two looks at the real clock.
-const SLICES: u32 = 1_000;
-
 /// What can be done with the simulator.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run a scenario and say which of its expectations were met.
-    Run(Run),
+    Run(run::Run),
+    /// Run a scenario with many seeds and group what fails, each with the line that repeats it.
+    Explore(explore::Explore),
+    /// Make a failing run smaller while it fails alike, and write it down as a scenario.
+    Shrink(shrink::Shrink),
+    /// Show the first difference between two runs or traces.
+    Diff(diff::Diff),
+    /// Look for mistakes in scenarios without running them.
+    Check(Check),
+    /// Print the JSON schema of scenario files.
+    Schema,
+    /// Write a scenario to begin with.
+    New(new::New),
 }
 
-/// What `nunect sim run` is told.
+/// What `nunect sim check` is told.
 #[derive(Debug, Args)]
-pub(super) struct Run {
-    /// The scenario file.
-    #[arg(value_name = "FILE")]
-    scenario: PathBuf,
-    /// What everything random grows from, in place of the scenario's own.
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-}
-
-/// What a run came to, for programs.
-#[derive(Serialize)]
-struct Report<'a> {
-    passed: bool,
-    nodes: usize,
-    wall_seconds: f64,
-    #[serde(flatten)]
-    outcome: &'a Outcome,
+pub(super) struct Check {
+    /// The scenario files.
+    #[arg(value_name = "FILE", required = true)]
+    scenarios: Vec<PathBuf>,
 }
 
 /// Runs the simulator.
 pub(super) fn run(command: &Command, catalog: &Catalog, console: &Console) -> u8 {
-    let Command::Run(arguments) = command;
-    let scenario = match Scenario::load(&arguments.scenario) {
-        Ok(scenario) => scenario,
-        Err(error) => return refuse(&error, console),
-    };
-    let seed = arguments.seed.unwrap_or_else(|| scenario.seed());
-    let mut simulation = match Simulation::new(&scenario, catalog.clone(), seed) {
-        Ok(simulation) => simulation,
-        Err(error) => return refuse(&error, console),
-    };
-    let start = Instant::now();
-    let mut drawn = start;
-    let slice = (scenario.duration() / SLICES).max(Duration::from_millis(1));
-    while simulation.now() < scenario.duration() {
-        simulation.run_for(slice);
-        if drawn.elapsed() >= PROGRESS_EVERY {
-            drawn = Instant::now();
-            console.status(progress(&scenario, simulation.now(), start.elapsed()));
+    match command {
+        Command::Run(arguments) => arguments.run(catalog, console),
+        Command::Explore(arguments) => arguments.run(catalog, console),
+        Command::Shrink(arguments) => arguments.run(catalog, console),
+        Command::Diff(arguments) => arguments.run(catalog, console),
+        Command::Check(arguments) => arguments.run(catalog, console),
+        Command::Schema => {
+            console.line(&format!("{:#}", scenario::schema().as_value()));
+            exit::FINE
         }
+        Command::New(arguments) => arguments.run(console),
     }
-    let outcome = simulation.outcome();
-    let wall = start.elapsed();
-    console.finish();
+}
+
+/// Reads a scenario and checks it; what is wrong with it is said here.
+fn load(path: &Path, catalog: &Catalog, console: &Console) -> Result<Scenario, u8> {
+    let scenario = Scenario::load(path).and_then(|scenario| scenario.check(catalog).map(|()| scenario));
+    scenario.map_err(|error| refuse(&error, console))
+}
+
+impl Check {
+    fn run(&self, catalog: &Catalog, console: &Console) -> u8 {
+        let mut code = exit::FINE;
+        for path in &self.scenarios {
+            match load(path, catalog, console) {
+                Ok(scenario) => describe(&scenario, console),
+                Err(refused) => code = refused,
+            }
+        }
+        code
+    }
+}
+
+/// What a scenario would do, for programs.
+#[derive(Serialize)]
+struct Description<'a> {
+    scenario: &'a str,
+    about: &'a str,
+    nodes: usize,
+    duration_s: f64,
+    faults: usize,
+    expectations: usize,
+}
+
+fn describe(scenario: &Scenario, console: &Console) {
+    let faults = scenario.faults(scenario.seed());
+    let expectations = scenario.expectations();
     if console.is_json() {
-        let nodes = scenario.nodes();
-        let wall_seconds = wall.as_secs_f64();
-        console.object(&Report { passed: outcome.passed(), nodes, wall_seconds, outcome: &outcome });
-    } else {
-        tell(&scenario, &outcome, wall, console);
+        let (name, about, duration_s) = (scenario.name(), scenario.about(), scenario.duration().as_secs_f64());
+        return console.object(&Description { scenario: name, about, nodes: scenario.nodes(), duration_s, faults, expectations });
     }
-    if outcome.passed() { exit::FINE } else { exit::NOT_MET }
-}
-
-fn progress(scenario: &Scenario, now: Duration, wall: Duration) -> String {
-    let done = now.as_secs_f64() / scenario.duration().as_secs_f64() * 100.0;
-    let speed = now.as_secs_f64() / wall.as_secs_f64();
-    format!(
-        "{}  {done:.0} %  {} of {}  {speed:.0} × real time",
-        scenario.name(),
-        short(now),
-        short(scenario.duration())
-    )
-}
-
-/// A duration for people: tenths of a second are enough.
-fn short(duration: Duration) -> nunect_core::Period {
-    nunect_core::Period(Duration::from_millis(u64::try_from(duration.as_millis() / 100 * 100).unwrap_or(u64::MAX)))
-}
-
-fn tell(scenario: &Scenario, outcome: &Outcome, wall: Duration, console: &Console) {
-    let name = console.paint(Tone::Bold, &outcome.scenario);
-    let nodes = count(scenario.nodes() as u64, "node");
-    console.line(&format!("{name}  {nodes}, {} simulated, seed {}", short(outcome.simulated), outcome.seed));
-    if !scenario.about().is_empty() {
-        console.line(&console.paint(Tone::Dim, scenario.about()));
-    }
-    console.line("");
-    for verdict in &outcome.expectations {
-        let (mark, words) = match &verdict.judgement {
-            Judgement::Met { tests: 0 | 1 } => (console.paint(Tone::Good, "met    "), String::new()),
-            Judgement::Met { tests } => (console.paint(Tone::Good, "met    "), format!("each of {tests} times")),
-            Judgement::Untried { why } => (console.paint(Tone::Warn, "untried"), why.clone()),
-            Judgement::Broken { at, why, times } => (
-                console.paint(Tone::Bad, "BROKEN "),
-                format!("{}, first at {:.3} s: {why}", count(*times, "time"), at.as_secs_f64()),
-            ),
-        };
-        let line = console.paint(Tone::Dim, &format!("line {}", verdict.line));
-        console.line(&format!("  {mark}  {}  {line}", verdict.name));
-        if !words.is_empty() {
-            console.line(&console.paint(Tone::Dim, &format!("           {words}")));
-        }
-    }
-    if !outcome.expectations.is_empty() {
-        console.line("");
-    }
-    let seen = outcome.counters;
+    let name = console.paint(Tone::Bold, scenario.name());
     console.line(&format!(
-        "  {} delivered, {} lost, {}, {}",
-        count(seen.deliveries, "message"),
-        seen.lost,
-        count(seen.replies, "answer"),
-        count(seen.events, "event"),
+        "{name}  {}, {}, {} with seed {}, {}",
+        count(scenario.nodes() as u64, "node"),
+        run::short(scenario.duration()),
+        count(faults as u64, "fault"),
+        scenario.seed(),
+        count(expectations as u64, "expectation"),
     ));
-    let down = outcome.units.iter().filter(|unit| !unit.up).count() as u64;
-    let restarts = outcome.units.iter().map(|unit| u64::from(unit.restarts)).sum();
-    console.line(&format!("  {} down at the end, {} of actors", count(down, "node"), count(restarts, "restart")));
-    console.line(&format!("  trace hash {}  {}", outcome.hash, count(outcome.records, "record")));
-    let speed = outcome.simulated.as_secs_f64() / wall.as_secs_f64().max(1e-9);
-    console.line(&console.paint(Tone::Dim, &format!("  in {:.2} s, {speed:.0} × real time", wall.as_secs_f64())));
-    let verdict =
-        if outcome.passed() { console.paint(Tone::Good, "passed") } else { console.paint(Tone::Bad, "failed") };
-    console.line(&format!("\n{verdict}  again: {}", outcome.replay));
 }
 
 fn refuse(error: &ScenarioError, console: &Console) -> u8 {
