@@ -10,6 +10,7 @@ use nunect_core::{Catalog, crash};
 use serde::Serialize;
 
 use crate::checker::Judgement;
+use crate::trace::TraceHash;
 use crate::{Outcome, Scenario, ScenarioError, Simulation};
 
 /// What became of one seed.
@@ -17,6 +18,8 @@ use crate::{Outcome, Scenario, ScenarioError, Simulation};
 pub struct Tried {
     /// The seed.
     pub seed: u64,
+    /// Equal for equal runs; `None` when the run did not come to its end.
+    pub hash: Option<TraceHash>,
     /// What failed, in words that are the same for equal failures; `None` when nothing did.
     pub failure: Option<String>,
     /// What happened first of it, with its time.
@@ -97,7 +100,10 @@ pub fn explore(
 fn attempt(scenario: &Scenario, catalog: &Catalog, seed: u64) -> Tried {
     let run = || Simulation::new(scenario, catalog.clone(), seed).map(|mut simulation| simulation.run());
     let replay = scenario.replay(seed);
-    let failed = |failure: &str, why| Tried { seed, failure: Some(failure.to_owned()), why, seen: Vec::new(), replay };
+    let failed = |failure: &str, why| {
+        let failure = Some(failure.to_owned());
+        Tried { seed, hash: None, failure, why, seen: Vec::new(), replay }
+    };
     match crash::catch(run) {
         Ok(Ok(outcome)) => Tried::from(&outcome),
         Ok(Err(error)) => failed("the scenario cannot be run", error.to_string()),
@@ -114,6 +120,7 @@ impl From<&Outcome> for Tried {
         let why = broken.map_or_else(String::new, |(at, why)| format!("at {:.3} s: {why}", at.as_secs_f64()));
         Self {
             seed: outcome.seed,
+            hash: Some(outcome.hash),
             failure: outcome.failure().map(|failure| failure.to_string()),
             why,
             seen: outcome.seen().map(str::to_owned).collect(),

@@ -68,6 +68,9 @@ impl Explore {
         let total = self.seeds.0.end() - self.seeds.0.start();
         let tell = |one: &Tried| {
             tried += 1;
+            if console.is_json() {
+                console.object(one);
+            }
             failed += u64::from(one.failure.is_some());
             let rate = tried as f64 / start.elapsed().as_secs_f64().max(1e-9);
             let of = total.saturating_add(1);
