@@ -43,13 +43,29 @@ struct Entry {
     queue: Option<Arc<str>>,
 }
 
+/// What a subject is wanted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// A subscription of its own.
+    By(Target),
+    /// A queue group: one of its members is to get the message.
+    ByOneOf(&'a Arc<str>, &'a [Target]),
+}
+
 /// Who wants what.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Broker {
     next: u64,
     entries: BTreeMap<SubscriptionId, Entry>,
     root: Level,
     cache: Table<Subject, Routes>,
+    cache_max: usize,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self::with_cache(CACHE_MAX)
+    }
 }
 
 /// The subscriptions that share the first tokens of their patterns.
@@ -73,6 +89,12 @@ impl Broker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No interest, and fewer or more than [`CACHE_MAX`] subjects whose routes are remembered.
+    #[must_use]
+    pub fn with_cache(cache_max: usize) -> Self {
+        Self { next: 0, entries: BTreeMap::new(), root: Level::default(), cache: Table::default(), cache_max }
     }
 
     /// Notes that `client` wants what matches `pattern`, as one of the group `queue` if given.
@@ -112,24 +134,37 @@ impl Broker {
         mut pick: impl FnMut(usize) -> usize,
         mut deliver: impl FnMut(Target),
     ) -> usize {
-        let Self { entries, root, cache, .. } = self;
+        self.with_routes(subject, |routes| routes.deliver(&mut pick, &mut deliver))
+    }
+
+    /// Calls `each` for everything that a message on `subject` is wanted by, in the order in which
+    /// subscriptions were made, groups last: for a server that has reasons of its own to choose.
+    pub fn visit(&mut self, subject: &Subject, mut each: impl FnMut(Wanted<'_>)) {
+        self.with_routes(subject, |routes| {
+            routes.all.iter().for_each(|&target| each(Wanted::By(target)));
+            routes.groups.iter().for_each(|(name, members)| each(Wanted::ByOneOf(name, members)));
+        });
+    }
+
+    fn with_routes<R>(&mut self, subject: &Subject, act: impl FnOnce(&Routes) -> R) -> R {
+        let Self { entries, root, cache, cache_max, .. } = self;
         // An inbox is used once, and not worth remembering; but all inboxes of one client go the same
         // way, unless somebody subscribed to a single one.
         let is_inbox = inbox::is_inbox(subject);
         let inboxes = if is_inbox { subject.parent().filter(inbox::is_inbox) } else { None };
         let key = inboxes.as_ref().unwrap_or(subject);
         if let Some(routes) = cache.get(key) {
-            return routes.deliver(&mut pick, &mut deliver);
+            return act(routes);
         }
         let (routes, by_last_token) = Routes::of(subject, root, entries);
-        let reached = routes.deliver(&mut pick, &mut deliver);
+        let result = act(&routes);
         if !is_inbox || (inboxes.is_some() && !by_last_token) {
-            if cache.len() >= CACHE_MAX.max(CACHE_PER_SUBSCRIPTION * entries.len()) {
+            if cache.len() >= (*cache_max).max(CACHE_PER_SUBSCRIPTION * entries.len()) {
                 cache.clear();
             }
             cache.insert(key.clone(), routes);
         }
-        reached
+        result
     }
 
     /// How many subscriptions there are.
@@ -186,7 +221,13 @@ impl Level {
             level = match token {
                 ">" => return &mut level.rest,
                 "*" => level.one.get_or_insert_default(),
-                literal => level.literal.entry(Box::from(literal)).or_default(),
+                literal => {
+                    // Most levels have one literal for ever, and a world of servers has many levels.
+                    if level.literal.is_empty() {
+                        level.literal.reserve_exact(1);
+                    }
+                    level.literal.entry(Box::from(literal)).or_default()
+                }
             };
         }
         &mut level.here

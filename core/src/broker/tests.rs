@@ -98,6 +98,12 @@ proptest! {
                     let expected = reference(&notes, &subject_of(&subject), pick);
                     prop_assert_eq!(&route(&mut broker, &subject, pick), &expected);
                     prop_assert_eq!(&route(&mut broker, &subject, pick), &expected, "from memory");
+                    let mut visited = Vec::new();
+                    broker.visit(&subject_of(&subject), |wanted| match wanted {
+                        Wanted::By(target) => visited.push(target),
+                        Wanted::ByOneOf(_, members) => visited.push(members[pick % members.len()]),
+                    });
+                    prop_assert_eq!(&visited, &expected, "visited");
                 }
             }
             let left = notes.iter().filter(|note| !note.over).count();
