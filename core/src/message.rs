@@ -153,6 +153,15 @@ pub(crate) enum Field<'a> {
     Unsigned(u64),
 }
 
+/// What looking for a header in its own type came to.
+pub(crate) enum Lookup<'a> {
+    Found(Field<'a>),
+    /// It is not there, not as a text either.
+    Absent,
+    /// It may be there as a text.
+    Text,
+}
+
 impl Field<'_> {
     pub(crate) const fn unsigned(self) -> Option<u64> {
         match self {
@@ -222,11 +231,16 @@ impl Headers {
 
     /// The value that [`get`](Self::get) tells, when it is kept in its own type.
     #[inline]
-    pub(crate) fn field(&self, name: &str) -> Option<Field<'_>> {
-        let (Origin::Stamp(stamp) | Origin::Stamped(stamp, _)) = &self.origin else {
-            return self.extra(name).map(Field::Value);
-        };
-        self.extra(name).map(Field::Value).or_else(|| stamp.field(name))
+    pub(crate) fn field(&self, name: &str) -> Lookup<'_> {
+        if let Some(value) = self.extra(name) {
+            return Lookup::Found(Field::Value(value));
+        }
+        match &self.origin {
+            Origin::None => Lookup::Absent,
+            Origin::Stamp(stamp) => stamp.field(name).unwrap_or(Lookup::Absent),
+            Origin::Raw(_) => Lookup::Text,
+            Origin::Stamped(stamp, _) => stamp.field(name).unwrap_or(Lookup::Text),
+        }
     }
 
     /// Adds a header that only this message carries, or gives it another value.
@@ -239,9 +253,7 @@ impl Headers {
     }
 
     fn extra(&self, name: &str) -> Option<&Value> {
-        // Nearly always both are the one text of a key: the address says so.
-        let is = |extra: &str| std::ptr::eq(extra, name) || extra == name;
-        self.extras.as_ref()?.iter().find(|(extra, _)| is(extra)).map(|(_, value)| value)
+        self.extras.as_ref()?.iter().find(|(extra, _)| same(extra, name)).map(|(_, value)| value)
     }
 
     /// Completes what an actor made: sets the stamp, which nothing the actor wrote can overrule,
@@ -321,6 +333,14 @@ impl Headers {
     }
 }
 
+/// Whether two names are one. Names differ in length or at their ends, and nearly always both are the
+/// one text of a key: it takes no call to tell.
+#[inline]
+fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len()
+        && (std::ptr::eq(one, other) || (one.as_bytes().last() == other.as_bytes().last() && one == other))
+}
+
 /// The name and value of every line of a raw block; a line without a colon is skipped.
 fn lines(block: &str) -> impl Iterator<Item = (&str, &str)> {
     block.split('\n').filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim_ascii()))
@@ -358,14 +378,15 @@ impl Stamp {
         Self::NAMES.contains(&name)
     }
 
-    fn field(&self, name: &str) -> Option<Field<'_>> {
-        match Self::NAMES.iter().position(|own| *own == name)? {
-            0 => Some(Field::Unit(&self.unit)),
-            1 => self.sequence.map(Field::Unsigned),
-            2 => Some(Field::Session(&self.session)),
-            3 => Some(Field::Unsigned(self.tx.unix_nanos())),
-            _ => None,
-        }
+    /// `None` for what is not the stamp's.
+    fn field(&self, name: &str) -> Option<Lookup<'_>> {
+        Some(match Self::NAMES.iter().position(|own| same(own, name))? {
+            0 => Lookup::Found(Field::Unit(&self.unit)),
+            1 => self.sequence.map_or(Lookup::Absent, |sequence| Lookup::Found(Field::Unsigned(sequence))),
+            2 => Lookup::Found(Field::Session(&self.session)),
+            3 => Lookup::Found(Field::Unsigned(self.tx.unix_nanos())),
+            _ => Lookup::Text,
+        })
     }
 
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {

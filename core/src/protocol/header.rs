@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::identity::{Role, SessionId, UnitId};
-use crate::message::{Field, Headers, Message};
+use crate::message::{Field, Headers, Lookup, Message};
 use crate::time::Wall;
 
 /// A header that is there but cannot be read.
@@ -59,10 +59,15 @@ impl<T> Key<T> {
     /// # Errors
     /// When it is there and malformed.
     pub fn read(&self, headers: &Headers) -> Result<Option<T>, HeaderError> {
-        if let Some(field) = headers.field(self.name)
-            && let Some(value) = (self.typed)(field)
-        {
-            return Ok(Some(value));
+        match headers.field(self.name) {
+            Lookup::Found(field) => {
+                if let Some(value) = (self.typed)(field) {
+                    return Ok(Some(value));
+                }
+            }
+            // Most headers are absent from most messages: none but the aliases is looked for again.
+            Lookup::Absent if self.aliases.is_empty() => return Ok(None),
+            Lookup::Absent | Lookup::Text => {}
         }
         let own = (self.name, self.parse);
         for (name, parse) in std::iter::once(own).chain(self.aliases.iter().copied()) {
