@@ -298,6 +298,9 @@ impl Process {
     fn ship(&mut self, now: Now, around: &mut Around<'_>) -> bool {
         let Some(slot) = self.shipper else { return false };
         let said = around.said.as_mut().map(std::mem::take).unwrap_or_default();
+        if said.is_empty() {
+            return false;
+        }
         let own = &self.components[index(slot)].name;
         let heard: Vec<_> = said
             .into_iter()
