@@ -194,24 +194,34 @@ pub(crate) fn binary() -> Result<Vec<Row>, Failure> {
     }])
 }
 
+/// How fast the flat world is, with reports of the cluster from all nodes and from those with a monitor.
 pub(crate) fn simulation() -> Result<Vec<Row>, Failure> {
-    let program = sibling("examples")?.join("flat_speed");
-    let mut speeds = Vec::new();
-    for _ in 0..SIMULATIONS {
-        let simulation = Running::spawn(Command::new(exists(program.clone(), "flat_speed")?).args(["1000", "600"]))?;
-        let (_, speed) = simulation
-            .hear(|line| line.strip_suffix(" simulated s per wall s")?.rsplit(' ').next()?.parse::<f64>().ok())?;
-        simulation.finish()?;
-        speeds.push(speed);
-    }
-    let speeds = Sample::new(speeds);
-    Ok(vec![Row {
-        what: "`flat` simulation of 1,000 nodes, one core".to_owned(),
-        reach: Reach::Least(300.0),
+    let from_all = speed(&["1000", "20"])?;
+    let from_few = speed(&["1000", "300", "few-reports"])?;
+    let row = |what: &str, reach, speeds: Sample| Row {
+        what: what.to_owned(),
+        reach,
         figure: speeds.median(),
         unit: " s/s",
         spread: format!("{}, {} runs", speeds.spread(), speeds.count()),
         control: "–".to_owned(),
         command: "tools/bench simulation",
-    }])
+    };
+    let few = "`flat` simulation of 1,000 full nodes, cluster reports from three, one core";
+    let all = "the same, cluster reports from every node to every node";
+    Ok(vec![row(few, Reach::Least(300.0), from_few), row(all, Reach::Told, from_all)])
+}
+
+/// Simulated seconds in a second.
+fn speed(arguments: &[&str]) -> Result<Sample, Failure> {
+    let program = exists(sibling("examples")?.join("flat_speed"), "flat_speed")?;
+    let mut speeds = Vec::new();
+    for _ in 0..SIMULATIONS {
+        let simulation = Running::spawn(Command::new(&program).args(arguments))?;
+        let (_, speed) = simulation
+            .hear(|line| line.strip_suffix(" simulated s per wall s")?.rsplit(' ').next()?.parse::<f64>().ok())?;
+        simulation.finish()?;
+        speeds.push(speed);
+    }
+    Ok(Sample::new(speeds))
 }
