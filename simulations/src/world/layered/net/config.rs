@@ -111,7 +111,8 @@ pub(crate) struct LinkConfig {
     /// Bits per second, without limit if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rate: Option<Rate>,
-    /// Bytes that may wait, beside the packet on the air; the last are dropped. 64KiB if not given.
+    /// Bytes that may wait, with what is left of the packet on the air; packets that find it full are
+    /// dropped. 64KiB if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) queue: Option<Size>,
     /// Attempts to send a packet that fail.

@@ -3,7 +3,7 @@
 //! A packet is followed along its whole route at the instant at which it is sent; links are therefore
 //! asked about instants that are yet to come, and not in their order. A link remembers what it has
 //! promised for the future: a packet that comes before what was promised goes in front of it if there
-//! is room, and behind it if not. No promise is revoked, nothing is sent at the same time as something
+//! is room, and behind it if not; whoever comes after that goes behind both. No promise is revoked, nothing is sent at the same time as something
 //! else, and packets leave in the order in which they came, whatever the jitter.
 
 use std::collections::VecDeque;
@@ -115,6 +115,12 @@ impl Link {
         self.clog = effect.clog;
     }
 
+    /// How many packets it remembers.
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> usize {
+        self.slots.len()
+    }
+
     /// When what comes at `at` arrives at the other end, if it does; `now` is the instant of the call.
     pub(super) fn pass(&mut self, now: u64, at: u64, bytes: u32) -> Option<u64> {
         let packet = mix(self.key.wrapping_add(self.counters.sent.wrapping_mul(GOLDEN)));
@@ -149,12 +155,11 @@ impl Link {
 
     /// Behind whom a packet comes: all that entered before it or with it.
     fn place(&self, at: u64) -> usize {
-        let behind = self.slots.iter().rev().take_while(|slot| slot.entered > at).count();
-        self.slots.len() - behind
+        self.slots.iter().rposition(|slot| slot.entered <= at).map_or(0, |last| last + 1)
     }
 
-    /// Whether there is no room to wait for a packet that could be sent at `free`. What is on the air
-    /// already takes no room.
+    /// Whether there is no room to wait for a packet that could be sent at `free`. What is ahead of it is
+    /// told by how long it waits; who need not wait always has room.
     fn is_full(&mut self, at: u64, free: u64, bytes: u32) -> bool {
         let bytes = u64::from(bytes);
         if at < self.clog {
@@ -201,13 +206,12 @@ impl Link {
     /// Takes the first time of that length from `free` on. Returns when what is sent then arrives.
     /// What is lost keeps the link busy and holds up nobody's arrival.
     fn reserve(&mut self, at: u64, free: u64, airtime: u64, jitter: Option<u64>, mut place: usize) -> u64 {
-        let (mut start, mut entered) = (free, at);
+        let mut start = free;
         while let Some(next) = self.slots.get(place) {
             if start.saturating_add(airtime) <= next.start {
                 break;
             }
             start = start.max(next.end);
-            entered = entered.max(next.entered);
             place += 1;
         }
         let end = start.saturating_add(airtime);
@@ -215,7 +219,7 @@ impl Link {
         let latest = self.slots.get(place).map_or(u64::MAX, |slot| slot.arrival);
         let alone = jitter.map_or(end, |jitter| end.saturating_add(self.delay).saturating_add(jitter));
         let arrival = alone.max(earliest).min(latest);
-        let slot = Slot { entered, start, end, arrival };
+        let slot = Slot { entered: at, start, end, arrival };
         if place == self.slots.len() {
             self.slots.push_back(slot)
         } else {

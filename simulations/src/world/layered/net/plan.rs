@@ -23,7 +23,7 @@ pub(crate) enum HearingPlan {
     /// Everybody everybody.
     #[default]
     All,
-    /// These, each direction by itself, and those of [`NetPlan::links`].
+    /// These in order, each direction by itself, and those of [`NetPlan::links`].
     Pairs(Vec<(u32, u32)>),
     /// Who is not farther away than so many metres.
     Range(f64),

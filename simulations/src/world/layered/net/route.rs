@@ -144,6 +144,12 @@ impl Routes {
         (place, false)
     }
 
+    /// How many trees were ever made.
+    #[cfg(test)]
+    pub(super) fn trees(&self) -> usize {
+        self.trees.len()
+    }
+
     pub(super) fn path(&self, place: u32) -> &Path {
         &self.paths[at(place)]
     }

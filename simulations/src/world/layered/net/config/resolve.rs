@@ -271,7 +271,8 @@ impl Resolver<'_> {
             }
             Burst::Attempts(burst) => {
                 // The chain leaves the good state with probability share / (1 − share) / burst.
-                let least = (share / (1.0 - share)).max(1.0);
+                let possible = share.clamp(0.0, 0.999);
+                let least = (possible / (1.0 - possible)).max(1.0);
                 if !(least..=1e9).contains(&burst) {
                     let reason = format!("bursts of {burst} packets cannot lose {}", bursts.loss);
                     self.wrong(&format!("{key}.burst"), reason, format!("write at least {}", libm::ceil(least)));
