@@ -3,8 +3,8 @@
 
     flow.py --url nats://127.0.0.1:4222 --sends flow.a --hears flow.b --interval-ms 10
 
-Sends 160 bytes every interval once it hears, and says {"ready": true}. A line on its standard input ends the sending;
-the next one the hearing, whereupon it says
+Says {"ready": true} once it hears. A line on its standard input starts the sending, 160 bytes every interval, another one
+ends it, and a third one ends the hearing, whereupon it says
 
     {"sent": [t, ...], "heard": [[subject, n, t], ...]}
 
@@ -50,6 +50,7 @@ async def run(options):
             sent.append(time.monotonic_ns())
             await client.publish(options.sends, f"{len(sent) - 1:012}".encode().ljust(SIZE, b"."))
 
+    await lines.readline()
     sending = asyncio.create_task(send()) if options.sends else None
     await lines.readline()
     if sending:

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::flow::{End, finish};
+use super::flow;
 use super::mesh::Mesh;
 use super::server::Server;
 use crate::measured::{Cut, Pings};
@@ -37,7 +37,7 @@ pub(crate) fn cluster_cut(pings: Pings, cut: Duration) -> (Cut, Conditions) {
     };
     let started = Instant::now();
     let mut servers = [0, 1, 2].map(|node| Server::start(&mesh, node, &format!("s{node}"), &config(node)));
-    let ends = [End::start(&mesh, 0, "up", "down"), End::start(&mesh, 1, "down", "up")];
+    let ends = flow::start(&mesh, [0, 1]);
     let routed = servers[0].expect(&[CREATED, &Mesh::address(1)], started, PATIENCE).at;
     sleep(STAND.saturating_sub(routed.elapsed()));
 
@@ -45,7 +45,7 @@ pub(crate) fn cluster_cut(pings: Pings, cut: Duration) -> (Cut, Conditions) {
     sleep(cut.saturating_sub(cut_at.elapsed()));
     let healed = mesh.heal(0, 1);
     sleep(RECOVERY.saturating_sub(healed.elapsed()));
-    let ways = finish(&mesh, ends);
+    let ways = flow::finish(&mesh, ends);
     let [first, second, _] = &mut servers;
     let given_up = [first.gave_up("s1", cut_at), second.gave_up("s0", cut_at)].concat();
     let each = ways.each_ref();

@@ -1,6 +1,7 @@
 //! Messages that go both ways between two clients, by `flow.py`.
 
 use std::collections::HashMap;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -11,6 +12,8 @@ use super::server::HERE;
 
 /// For a process to start, and for a list of some thousand messages.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long servers may take to tell each other who hears what.
+const SPREAD: Duration = Duration::from_millis(500);
 /// How long messages may still be under way after the last was sent.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -29,9 +32,20 @@ pub(super) struct Record {
     subject: String,
 }
 
+/// Messages from a client on one node to one on another, and back.
+pub(super) fn start(mesh: &Mesh, nodes: [usize; 2]) -> [End; 2] {
+    let [first, second] = nodes;
+    let mut ends = [End::start(mesh, first, "up", "down"), End::start(mesh, second, "down", "up")];
+    sleep(SPREAD);
+    for end in &mut ends {
+        end.process.tell("send");
+    }
+    ends
+}
+
 impl End {
-    /// Sends to `flow.{sends}` and hears `flow.{hears}`.
-    pub(super) fn start(mesh: &Mesh, node: usize, sends: &str, hears: &str) -> Self {
+    /// Will send to `flow.{sends}`, and hears `flow.{hears}`.
+    fn start(mesh: &Mesh, node: usize, sends: &str, hears: &str) -> Self {
         let (sends, hears) = (format!("flow.{sends}"), format!("flow.{hears}"));
         Self { process: client(mesh, node, &["--sends", &sends, "--hears", &hears]), sends }
     }
@@ -52,8 +66,9 @@ impl Ear {
 
     /// The subjects of all messages, and when they arrived.
     pub(super) fn end(mut self, mesh: &Mesh) -> Vec<(String, Instant)> {
-        self.0.tell("send no more");
-        self.0.tell("hear no more");
+        for line in ["send nothing", "send no more", "hear no more"] {
+            self.0.tell(line);
+        }
         let Record { heard, .. } = self.0.answer(PATIENCE);
         heard.into_iter().map(|(subject, _, at)| (subject, mesh.instant(at))).collect()
     }
@@ -77,7 +92,7 @@ pub(super) fn finish(mesh: &Mesh, mut ends: [End; 2]) -> [Way; 2] {
     for end in &mut ends {
         end.process.tell("send no more");
     }
-    std::thread::sleep(DRAIN);
+    sleep(DRAIN);
     let [first, second] = &mut ends;
     let (first, second) = (first.end(), second.end());
     [Way::of(mesh, &first, &second), Way::of(mesh, &second, &first)]

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::flow::{End, finish};
+use super::flow;
 use super::mesh::Mesh;
 use super::server::Server;
 use crate::measured::{Failover, How, LeafSettings};
@@ -20,6 +20,7 @@ const STAND: Duration = Duration::from_millis(5_600);
 const RECOVERY: Duration = Duration::from_secs(3);
 /// What a leaf says of a connection to a hub.
 const CREATED: &str = "Leafnode connection created";
+const CLOSED: &str = "Leafnode connection closed";
 
 /// Takes the first hub from a leaf, and waits until it is connected to the second.
 pub(crate) fn leaf_failover(how: How, settings: LeafSettings) -> (Failover, Conditions) {
@@ -44,7 +45,7 @@ pub(crate) fn leaf_failover(how: How, settings: LeafSettings) -> (Failover, Cond
     let mut leaf = Server::start(&mesh, LEAF, "leaf", &config);
     let [first, second] = HUBS.map(Mesh::address);
     let stands = leaf.expect(&[CREATED, &first], started, PATIENCE).at;
-    let ends = [End::start(&mesh, LEAF, "up", "down"), End::start(&mesh, HUBS[1], "down", "up")];
+    let ends = flow::start(&mesh, [LEAF, HUBS[1]]);
     sleep(STAND.saturating_sub(stands.elapsed()));
 
     let gone = match how {
@@ -54,15 +55,15 @@ pub(crate) fn leaf_failover(how: How, settings: LeafSettings) -> (Failover, Cond
         }
         How::LinkSilent => mesh.cut(LEAF, HUBS[0]),
     };
+    let given_up = leaf.expect(&[CLOSED, &first], gone, Duration::from_secs(60)).at;
     let back = leaf.expect(&[CREATED, &second], gone, Duration::from_secs(60)).at;
     sleep(RECOVERY);
-    let ways = finish(&mesh, ends);
-    let given_up = leaf.gave_up("hub1", gone);
+    let ways = flow::finish(&mesh, ends);
     let each = ways.each_ref();
     let failover = Failover {
         how,
         stood: gone.duration_since(stands),
-        detected: given_up.iter().min().copied().expect("the leaf says that it gave the connection up"),
+        detected: given_up.duration_since(gone),
         after: back.duration_since(gone),
         sent: each.map(|way| way.sent()),
         lost: each.map(|way| way.lost()),
