@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use crate::around::Around;
 use crate::process::Work;
+use crate::service::Service;
 use crate::trace::What;
 
 /// How a life ends.
@@ -117,6 +118,8 @@ pub(crate) struct Component {
     pub(crate) hung: bool,
     host_due: Option<Mono>,
     link_due: Option<Mono>,
+    /// Its work on messages, when that takes time.
+    service: Option<Box<Service>>,
     blueprint: Box<Blueprint>,
 }
 
@@ -134,8 +137,14 @@ impl Component {
             hung: false,
             host_due: None,
             link_due: None,
+            service: None,
             blueprint: Box::new(Blueprint { specs, entry, reads: Vec::new(), wishes: Wishes::default() }),
         }
+    }
+
+    /// Its work on messages takes time.
+    pub(crate) fn take_time(&mut self, service: Service) {
+        self.service = Some(Box::new(service));
     }
 
     pub(crate) const fn is_alive(&self) -> bool {
@@ -233,7 +242,8 @@ impl Component {
         let Some(mailbox) = &mut self.mailbox else { return Ok(()) };
         message.received = now;
         // Nearly always nothing else is there, and the queue may stay where it is: out of the cache.
-        let is_free = !self.hung && self.cell.as_ref().is_some_and(|cell| cell.deadline().is_none_or(|due| due.at > now.mono));
+        let is_free =
+            !self.hung && self.service.is_none() && self.cell.as_ref().is_some_and(|cell| cell.deadline().is_none_or(|due| due.at > now.mono));
         let message = match if is_free { mailbox.pass(message) } else { Err(message) } {
             Ok(delivery) => {
                 self.deliver(now, delivery, office, around)?;
@@ -403,11 +413,17 @@ impl Component {
         match &self.cell {
             Some(_) if self.hung => pause,
             Some(cell) => at(cell.deadline())
+                .min(self.service.as_ref().and_then(|service| service.until).unwrap_or(Mono::MAX))
                 .min(self.host_due.unwrap_or(Mono::MAX))
                 .min(self.link_due.unwrap_or(Mono::MAX))
                 .min(pause),
             None => pause,
         }
+    }
+
+    /// Whether its work on a message is done.
+    pub(crate) fn has_done(&self, now: Now) -> bool {
+        self.service.as_ref().is_some_and(|service| service.until.is_some_and(|until| until <= now.mono))
     }
 
     /// Ends a pause of its mailbox that is over. Returns whether it did.
@@ -434,6 +450,10 @@ impl Component {
         while !self.hung {
             self.wake(now, office, around)?;
             let (Some(_), Some(mailbox)) = (&self.cell, &mut self.mailbox) else { return Ok(()) };
+            let waits = mailbox.has_work();
+            if self.service.as_mut().is_some_and(|service| !service.is_done(now, waits)) {
+                return Ok(());
+            }
             let Some(delivery) = mailbox.take() else { return Ok(()) };
             self.deliver(now, delivery, office, around)?;
         }
@@ -474,6 +494,9 @@ impl Component {
     pub(crate) fn bury(&mut self) -> Option<Incarnation> {
         if let Some(mailbox) = &mut self.mailbox {
             mailbox.detach();
+        }
+        if let Some(service) = &mut self.service {
+            service.until = None;
         }
         self.hung = false;
         self.cell.take().map(|cell| cell.incarnation())
