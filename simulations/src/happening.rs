@@ -18,6 +18,8 @@ pub(crate) enum Happening {
         sent: u64,
         message: Box<Message>,
     },
+    /// A message that came late, or comes again, reaches a node.
+    Late { to: u32, tag: u32, epoch: u32, message: Box<Message> },
     /// The server says that nobody listens to a request.
     Unanswered { to: u32, epoch: u32, reply: Box<Subject> },
     /// Something of a node may be due.
@@ -34,4 +36,6 @@ pub(crate) enum Happening {
     Strike { fault: u32 },
     /// A fault of the scenario is over.
     Over { fault: u32 },
+    /// All faults have ended, and everybody recovers.
+    Heal,
 }

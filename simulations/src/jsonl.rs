@@ -125,6 +125,7 @@ impl Names {
                 line.number("fault", (*fault).into());
                 line.value("begins", begins);
             }
+            What::Healed => line.text("is", "healed"),
         }
         line.raw(b"}\n");
     }

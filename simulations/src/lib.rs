@@ -49,6 +49,7 @@ mod process;
 pub mod scenario;
 mod sensor;
 mod simulation;
+mod tamper;
 pub mod trace;
 mod traffic;
 mod witness;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nunect_core::protocol::command::ChaosKind;
 use nunect_core::random::{Entropy, Rng};
 use nunect_core::{ActorName, ActorSpec, Catalog, ConfigError, Message, Mono, Now, Role, Subject, UnitId};
 use nunect_supervisor::TreeSpec;
@@ -152,7 +153,6 @@ impl Node {
     }
 
     /// Lets something befall its clocks, whether it is up or down.
-    #[allow(dead_code, reason = "for the simulation, whose scenarios have no such fault yet")]
     pub(crate) fn clock_fault(&mut self, fault: ClockFault, around: &mut Around<'_>) {
         self.machine().befall(around.at, fault);
         // What is due may now be due earlier.
@@ -212,8 +212,15 @@ impl Node {
         self.step(around, Process::stop);
     }
 
-    pub(crate) fn panic(&mut self, slot: u32, around: &mut Around<'_>) {
-        self.step(around, |process, now, around| process.panic(now, slot, around));
+    pub(crate) fn suffer(&mut self, slot: u32, what: ChaosKind, around: &mut Around<'_>) {
+        self.step(around, |process, now, around| process.harm(now, slot, what, around));
+    }
+
+    /// Its process goes on, which stood still since its monotonic clock showed `since`.
+    pub(crate) fn resume(&mut self, since: Mono, around: &mut Around<'_>) {
+        // Wakes that came meanwhile are gone.
+        self.present.armed = u64::MAX;
+        self.step(around, |process, now, around| process.resume(now, since, around));
     }
 
     /// The time of a wake on the heap has come.

@@ -264,12 +264,19 @@ impl Process {
         self.report(now, Report::Stop(StopReason::NodeShutdown), around);
     }
 
-    /// Makes an actor panic, at once and on no message.
-    pub(crate) fn panic(&mut self, now: Now, slot: u32, around: &mut Around<'_>) {
-        if self.components.get(index(slot)).is_some_and(Component::is_alive) {
-            self.after(now, index(slot), Err(End::Crashed(INJECTED.to_owned(), None)), around);
-            self.settle(now, around);
+    /// Harms an actor, at once and on no message.
+    pub(crate) fn harm(&mut self, now: Now, slot: u32, what: ChaosKind, around: &mut Around<'_>) {
+        self.suffer(now, slot, what, around);
+        self.settle(now, around);
+    }
+
+    /// Goes on after it stood still since `since`, and does what is due. Nobody hung meanwhile: whoever
+    /// looks for that stood still, too.
+    pub(crate) fn resume(&mut self, now: Now, since: Mono, around: &mut Around<'_>) {
+        if let Some(hung) = &mut self.registry.hung {
+            hung.since = hung.since + now.mono.since(since);
         }
+        self.wake(now, around);
     }
 
     /// Tells the supervisor, and does what it says.

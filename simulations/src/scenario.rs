@@ -10,6 +10,7 @@ mod faults;
 pub(crate) mod file;
 mod names;
 mod plan;
+mod swarm;
 mod traffic;
 mod tree;
 

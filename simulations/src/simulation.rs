@@ -24,6 +24,8 @@ use crate::world::{Harm, OUTSIDE, World, WorldPlan};
 
 mod faults;
 
+use faults::Harmed;
+
 /// Why a node cannot be started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
@@ -60,6 +62,7 @@ pub struct Simulation {
     numbers: Table<UnitId, u32>,
     witness: Witness,
     faults: Vec<Fault>,
+    harmed: Harmed,
     ports: Ports,
     name: String,
     replay: String,
@@ -80,13 +83,7 @@ impl Simulation {
             simulation.plan_node(planned, plan.spread);
         }
         simulation.world.start(&mut simulation.heap);
-        simulation.faults.clone_from(&plan.faults);
-        for (number, fault) in (0..).zip(&plan.faults) {
-            simulation.heap.push(fault.at, u64::from(WORLD), Happening::Strike { fault: number });
-            if let Some(end) = fault.end {
-                simulation.heap.push(end, u64::from(WORLD), Happening::Over { fault: number });
-            }
-        }
+        simulation.plan_faults(plan.faults(seed), plan.liveness);
         simulation.name = plan.name.clone();
         simulation.replay = format!("nunect sim run {} --seed {seed}", scenario.source().path.display());
         simulation.end = plan.duration;
@@ -113,6 +110,7 @@ impl Simulation {
             numbers: Table::default(),
             witness,
             faults: Vec::new(),
+            harmed: Harmed::default(),
             ports: Ports::default(),
             name: String::new(),
             replay: String::new(),
@@ -182,24 +180,15 @@ impl Simulation {
     /// Takes a node down as if its process were killed. Returns whether it ran.
     pub fn kill_node(&mut self, unit: &UnitId) -> bool {
         let Some(number) = self.running(unit) else { return false };
+        self.forget_frozen(number);
         self.at_node(number, Node::crash);
         true
     }
 
-    /// Stops a node as an operator does. Returns whether it ran.
+    /// Stops a node as an operator does. Returns whether it ran, and was not paused.
     pub fn stop_node(&mut self, unit: &UnitId) -> bool {
-        let Some(number) = self.running(unit) else { return false };
+        let Some(number) = self.awake(unit) else { return false };
         self.at_node(number, Node::stop);
-        true
-    }
-
-    /// Makes an actor panic, on no message. Returns whether there is such an actor on a node that runs.
-    pub fn panic_actor(&mut self, unit: &UnitId, actor: &str) -> bool {
-        let Some(number) = self.running(unit) else { return false };
-        let actors = &self.nodes[index(number)].spec.actors;
-        let slot = (0..).zip(actors.iter()).find(|(_, spec)| spec.name.as_str() == actor);
-        let Some((slot, _)) = slot else { return false };
-        self.at_node(number, |node, around| node.panic(slot, around));
         true
     }
 
@@ -329,6 +318,10 @@ impl Simulation {
         self.numbers.get(unit).copied().filter(|&number| self.nodes[index(number)].is_up())
     }
 
+    fn awake(&self, unit: &UnitId) -> Option<u32> {
+        self.running(unit).filter(|&number| !self.is_frozen(number))
+    }
+
     /// Adds a node that is down; `None` beyond the last number.
     fn add(&mut self, spec: NodeSpec) -> Option<u32> {
         let number = u32::try_from(self.nodes.len()).ok().filter(|&number| number < OUTSIDE)?;
@@ -354,20 +347,23 @@ impl Simulation {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Arrive { to, tag, epoch, sent: _, message } => {
-                if self.world.admits(to, epoch) {
-                    self.at_node(to, |node, around| node.arrive(tag, message, around));
-                } else {
-                    self.witness.lost(self.now, to, message.subject.as_str());
-                }
-            }
+            Happening::Arrive { to, tag, epoch, sent, message } => self.arrive((to, tag, epoch), sent, message),
+            Happening::Late { to, tag, epoch, message } => self.deliver(to, tag, epoch, message),
             Happening::Unanswered { to, epoch, reply } => {
-                if self.world.admits(to, epoch) {
+                if self.is_frozen(to) {
+                    self.wait(to, Happening::Unanswered { to, epoch, reply });
+                } else if self.world.admits(to, epoch) {
                     self.at_node(to, |node, around| node.unanswered(&reply, around));
                 }
             }
+            // Once it goes on it looks for itself what is due.
+            Happening::Wake { node } if self.is_frozen(node) => {}
             Happening::Wake { node } => self.at_node(node, Node::wake),
+            Happening::Boot { node } if self.is_held(node) => {}
             Happening::Boot { node } => self.boot(node),
+            Happening::Noticed { node, .. } | Happening::Reconnect { node, .. } if self.is_frozen(node) => {
+                self.wait(node, happening);
+            }
             Happening::Noticed { node, turn } => {
                 if self.world.is_turn(node, turn) && self.world.is_connected(node) {
                     self.at_node(node, Node::disconnect);
@@ -381,6 +377,7 @@ impl Simulation {
             Happening::World(turn) => self.world.happen(self.now, turn, &mut self.heap, &mut self.witness),
             Happening::Strike { fault } => self.fault(fault, true),
             Happening::Over { fault } => self.fault(fault, false),
+            Happening::Heal => self.heal(),
         }
     }
 

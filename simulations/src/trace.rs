@@ -112,11 +112,13 @@ pub enum What<'a> {
     },
     /// A fault of the scenario begins or ends.
     Fault {
-        /// Its place in the scenario.
+        /// Its place among all faults of the run, in the order of time.
         fault: u32,
         /// Whether it begins.
         begins: bool,
     },
+    /// All faults have ended, and everything recovers that can.
+    Healed,
 }
 
 /// How a node came to be down.
@@ -254,7 +256,8 @@ fn append_often(block: &mut Vec<u8>, record: &Record<'_>) -> bool {
         | What::Down { .. }
         | What::Lost { .. }
         | What::Event { .. }
-        | What::Fault { .. } => return false,
+        | What::Fault { .. }
+        | What::Healed => return false,
     }
     true
 }

@@ -75,8 +75,16 @@ impl Witness {
         self.record(at, node, What::Lost { subject: subject.into() });
     }
 
-    pub(crate) fn fault(&mut self, at: u64, fault: u32, begins: bool) {
+    /// A fault begins or ends; `entry` is what expectations call it.
+    pub(crate) fn fault(&mut self, at: u64, fault: u32, entry: Option<u32>, begins: bool) {
         self.record(at, crate::trace::WORLD, What::Fault { fault, begins });
-        self.checker.fault(at, fault, begins);
+        if let Some(entry) = entry {
+            self.checker.fault(at, entry, begins);
+        }
+    }
+
+    /// All faults have ended: the liveness phase begins.
+    pub(crate) fn healed(&mut self, at: u64) {
+        self.record(at, crate::trace::WORLD, What::Healed);
     }
 }

@@ -21,6 +21,15 @@ pub(crate) enum WorldPlan {
     Layered(Box<LayeredPlan>),
 }
 
+impl WorldPlan {
+    pub(crate) const fn is_layered(&self) -> bool {
+        match self {
+            Self::Flat(_) => false,
+            Self::Layered(_) => true,
+        }
+    }
+}
+
 impl Default for WorldPlan {
     fn default() -> Self {
         Self::Flat(FlatConfig::default())

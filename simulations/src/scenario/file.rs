@@ -10,16 +10,19 @@ use std::str::FromStr;
 use nunect_core::{Period, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::delay::Delay;
 use crate::world::flat::FlatConfig;
 
 mod expect;
-mod faults;
+pub(crate) mod faults;
+mod traffic;
 
 pub(crate) use expect::{AfterEntry, AlwaysEntry, ExpectEntry, FilterEntry, SameEntry};
-pub(crate) use faults::{FaultEntry, Outage, PanicEntry};
+pub(crate) use traffic::{TalkEntry, TelemetryEntry, TrafficEntry};
+pub(crate) use faults::{FaultEntry, LivenessEntry, SwarmEntry};
 
 /// Reads a file: the one place of the crate that touches the file system.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
@@ -56,9 +59,19 @@ pub(crate) struct ScenarioFile {
     /// What lies between the nodes.
     #[serde(default)]
     pub(crate) world: World,
+    /// What people and devices send beside what the actors do.
+    #[serde(default)]
+    pub(crate) traffic: Vec<TrafficEntry>,
+    /// How long actors of a kind work on one message; no time at all if not given.
+    #[serde(default)]
+    pub(crate) service: BTreeMap<String, Delay>,
     /// What befalls the nodes.
     #[serde(default)]
     pub(crate) faults: Vec<FaultEntry>,
+    /// What befalls them beside, as the seed draws it.
+    pub(crate) swarm: Option<SwarmEntry>,
+    /// When all that befalls them ends, and they must recover.
+    pub(crate) liveness: Option<LivenessEntry>,
     /// What is expected of them.
     #[serde(default)]
     pub(crate) expect: Vec<ExpectEntry>,
@@ -127,12 +140,21 @@ impl Default for World {
 
 /// Names of nodes: one pattern or a list of them. A pattern is a unit ID, a unit ID with `*` for any
 /// characters, a range `n000..n049`, or `not` and one of these.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names(pub(crate) Vec<String>);
 
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(", "))
+    }
+}
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [name] => name.serialize(serializer),
+            names => names.serialize(serializer),
+        }
     }
 }
 

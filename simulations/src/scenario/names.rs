@@ -39,6 +39,17 @@ pub(crate) fn resolve(names: &Names, units: &[UnitId]) -> Result<Vec<u32>, Unkno
     Ok(chosen)
 }
 
+/// The shortest names for nodes, given in order and not none: runs of three and more become ranges.
+pub(crate) fn compress(nodes: &[u32], units: &[UnitId]) -> Names {
+    let name = |node: u32| usize::try_from(node).ok().and_then(|node| units.get(node)).map_or("", UnitId::as_str);
+    let runs = nodes.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+    let words = runs.flat_map(|run| match run {
+        [first, _, .., last] => vec![format!("{}..{}", name(*first), name(*last))],
+        few => few.iter().map(|&node| name(node).to_owned()).collect(),
+    });
+    Names(words.collect())
+}
+
 fn meant(pattern: &str, units: &[UnitId]) -> Result<Vec<usize>, (String, String)> {
     let unknown = |name: &str| {
         let help = did_you_mean(name, units.iter().map(UnitId::as_str));
@@ -109,6 +120,14 @@ mod tests {
         assert!(of(&["n02..n00"]).expect_err("backwards").reason.contains("backwards"));
         assert!(of(&["hub0", "not hub*"]).expect_err("none left").reason.contains("no node"));
         assert!(of(&[]).is_err());
+    }
+
+    #[test]
+    fn compressed_names_mean_the_nodes_that_they_came_from() {
+        for (nodes, words) in [(vec![0, 1], "hub0, hub1"), (vec![0, 2, 3, 4], "hub0, n00..n02"), (vec![3], "n01")] {
+            let names = compress(&nodes, &units());
+            assert_eq!((names.to_string().as_str(), resolve(&names, &units())), (words, Ok(nodes)));
+        }
     }
 
     #[test]

@@ -7,12 +7,13 @@ use nunect_core::time::nanos;
 use nunect_core::{ActorSpec, Period, Role, UnitId};
 
 use super::error::{Problems, did_you_mean};
+use super::faults::FaultPlan;
 use super::file::{Actors, Clocks, Group, ScenarioFile, World};
 use super::{expect, faults, traffic};
 use crate::checker::Expectation;
 use crate::clock::DRIFT_MAX_PPB;
 use crate::delay::Delay;
-use crate::fault::Fault;
+use crate::fault::Liveness;
 use crate::world::WorldPlan;
 use crate::world::flat::{DELAY_MAX, FlatConfig};
 
@@ -21,7 +22,7 @@ pub(super) const NODES_MAX: usize = 100_000;
 /// The longest that an actor may work on one message: beyond, a node would call it hung.
 const SERVICE_MAX: std::time::Duration = std::time::Duration::from_millis(500);
 /// The longest run, and the largest error of a clock: a year.
-const YEAR: Period = Period::from_secs(365 * 86_400);
+pub(super) const YEAR: Period = Period::from_secs(365 * 86_400);
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -37,7 +38,9 @@ pub(crate) struct Plan {
     pub(crate) actors: Vec<(String, ActorSpec)>,
     /// How long actors of a kind work on a message.
     pub(crate) service: BTreeMap<String, Delay>,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: FaultPlan,
+    /// When all faults end, and how soon all must be well.
+    pub(crate) liveness: Option<Liveness>,
     pub(crate) expectations: Vec<Expectation>,
 }
 
@@ -71,7 +74,7 @@ impl Plan {
         }
         // What is wrong with nodes or faults would be reported again wherever they are named.
         if problems.is_empty() {
-            plan.faults = faults::resolve(&file.faults, &plan, problems);
+            faults::resolve(file, &mut plan, problems);
         }
         if problems.is_empty() {
             plan.expectations = expect::resolve(&file.expect, &file.faults, &plan, problems);

@@ -66,9 +66,7 @@ pub(crate) struct LayeredPlan {}
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Turn {}
 
-/// What befalls links; see `net`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum NetFault {}
+pub(crate) use net::NetFault;
 
 /// Servers, the connections between them, and the mesh below.
 #[derive(Debug)]

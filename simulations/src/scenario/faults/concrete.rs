@@ -1,0 +1,33 @@
+//! A scenario with every fault that a seed draws written down.
+
+use serde_json::Value;
+
+use super::expand;
+use super::shown;
+use crate::scenario::Scenario;
+use crate::scenario::file::faults::FaultEntry;
+
+impl Scenario {
+    /// The same scenario with the faults that `seed` draws in place of those that are still to be drawn,
+    /// each with its time, nodes, duration and name, and with this seed. A run of it is the same run.
+    #[must_use]
+    pub fn concrete(&self, seed: u64) -> Value {
+        let mut tree = self.tree.value();
+        let strikes = expand::strikes(&self.plan, seed);
+        let faults: Vec<Value> = strikes
+            .into_iter()
+            .map(|strike| FaultEntry::once(shown(strike.at), strike.name, strike.mishap))
+            .map(|entry| serde_json::to_value(entry).expect("an entry is a map with text keys"))
+            .collect();
+        if let Value::Object(scenario) = &mut tree {
+            scenario.insert("seed".to_owned(), seed.into());
+            let place = scenario.keys().position(|key| key == "swarm");
+            scenario.shift_remove("swarm");
+            if !scenario.contains_key("faults") {
+                scenario.shift_insert(place.unwrap_or(scenario.len()), "faults".to_owned(), Value::Null);
+            }
+            scenario.insert("faults".to_owned(), faults.into());
+        }
+        tree
+    }
+}
