@@ -4,7 +4,7 @@ use nunect_core::table::Table;
 
 use super::loss::Loss;
 use super::mobility::{Field, distance};
-use super::plan::{HearingPlan, LinkPlan, NetPlan};
+use super::plan::{HearingPlan, LinkPlan, NetPlan, RadioPlan};
 use super::radio;
 use crate::draw::{key, mix};
 
@@ -28,13 +28,19 @@ pub(super) struct Air {
     /// Of `plan.links`, by both ends.
     own: Table<(u32, u32), u32>,
     shadows: u64,
+    /// The ratio of signal to noise in dB below which nobody is heard.
+    faintest: f64,
+    /// The stations' keys, mixed, for tie-breaks.
+    pub(super) ties: Vec<u64>,
 }
 
 impl Air {
     pub(super) fn new(plan: NetPlan, keys: &[u64], seed: u64) -> Self {
         let field = Field::new(&plan, keys, seed);
         let own = (0..).zip(&plan.links).map(|(place, &(from, to, _))| ((from, to), place)).collect();
-        Self { field, own, keys: keys.to_vec(), shadows: mix(seed ^ key("shadowing")), plan }
+        let faintest = plan.radio.as_ref().map_or(0.0, radio::faintest);
+        let ties = keys.iter().map(|&key| mix(key)).collect();
+        Self { field, own, keys: keys.to_vec(), shadows: mix(seed ^ key("shadowing")), faintest, ties, plan }
     }
 
     pub(super) fn stations(&self) -> u32 {
@@ -65,29 +71,47 @@ impl Air {
         }
         match (&self.plan.radio, &self.plan.hearing) {
             (_, HearingPlan::Range(range)) if self.distance(from, to) > *range => Reach::Out,
-            (Some(_), _) => Reach::Radio(self.whole_byte(from, to)),
+            (Some(radio), _) => {
+                let snr = self.strength(radio, from, to) - self.path(radio, from, to);
+                if snr < self.faintest { Reach::Out } else { Reach::Radio(radio::whole_byte(radio, snr)) }
+            }
             (None, _) => Reach::Planned,
         }
     }
 
     /// The share of probes that arrive.
     pub(super) fn delivery(&self, from: u32, to: u32) -> f32 {
-        let share = match self.reach(from, to) {
+        match self.reach(from, to) {
             Reach::Out => 0.0,
-            Reach::Planned => 1.0 - self.link(from, to).loss.map_or(0.0, |loss| loss.share()),
-            Reach::Radio(byte) => radio::delivery(byte),
-        };
-        if share < radio::HEARD_MIN { 0.0 } else { share as f32 }
+            Reach::Planned => heard(1.0 - self.link(from, to).loss.map_or(0.0, |loss| loss.share())),
+            Reach::Radio(byte) => heard(radio::delivery(byte)),
+        }
     }
 
-    fn whole_byte(&self, from: u32, to: u32) -> f64 {
-        let Some(radio) = &self.plan.radio else { return 0.0 };
-        let gain = |station| self.plan.stations.get(at(station)).and_then(|station| station.gain).unwrap_or(radio.gain);
-        let power = self.plan.stations.get(at(from)).and_then(|station| station.power).unwrap_or(radio.power);
-        let moved = self.field.travelled[at(from)] + self.field.travelled[at(to)];
-        let shadow = radio::shadow(radio, self.shadows, self.keys[at(from)], self.keys[at(to)], moved);
-        let loss = radio::path_loss(radio, self.distance(from, to)) + shadow;
-        radio::whole_byte(radio, power + gain(from) + gain(to) - loss - radio.noise)
+    /// The same forth and back. What radios have in common is computed once.
+    pub(super) fn deliveries(&self, a: u32, b: u32) -> [f32; 2] {
+        let alike = self.own.is_empty() && matches!(self.plan.hearing, HearingPlan::Radio);
+        match &self.plan.radio {
+            Some(radio) if alike && self.strength(radio, a, b) == self.strength(radio, b, a) => {
+                [self.delivery(a, b); 2]
+            }
+            Some(_) | None => [self.delivery(a, b), self.delivery(b, a)],
+        }
+    }
+
+    /// The ratio of signal to noise in dB if nothing were lost on the way.
+    fn strength(&self, radio: &RadioPlan, from: u32, to: u32) -> f64 {
+        let station = |station| self.plan.stations.get(at(station));
+        let gain = |number| station(number).and_then(|station| station.gain).unwrap_or(radio.gain);
+        let power = station(from).and_then(|station| station.power).unwrap_or(radio.power);
+        power + (gain(from) + gain(to)) - radio.noise
+    }
+
+    /// What is lost on the way, in dB.
+    fn path(&self, radio: &RadioPlan, a: u32, b: u32) -> f64 {
+        let moved = self.field.travelled[at(a)] + self.field.travelled[at(b)];
+        let shadow = radio::shadow(radio, self.shadows, self.keys[at(a)], self.keys[at(b)], moved);
+        radio::path_loss(radio, self.distance(a, b)) + shadow
     }
 
     /// Beyond how many metres nobody hears anybody; none where distance does not decide that.
@@ -116,6 +140,11 @@ impl Air {
             }
         }
     }
+}
+
+/// A share of probes, unless it is next to none.
+fn heard(share: f64) -> f32 {
+    if share < radio::HEARD_MIN { 0.0 } else { share as f32 }
 }
 
 /// A station's, or link's, place in a list.

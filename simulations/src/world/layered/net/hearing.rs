@@ -152,10 +152,12 @@ impl Hearing {
         std::mem::swap(&mut self.lists, &mut self.old);
         self.lists.iter_mut().for_each(Vec::clear);
         let mut grid = std::mem::take(&mut self.grid);
-        grid.fill(&air.field.positions, self.range.unwrap_or(0.0));
+        let range = self.range.unwrap_or(0.0);
+        grid.fill(&air.field.positions, range);
         for a in 0..air.stations() {
             grid.near(a, |b| {
-                if b > a && self.wired.binary_search(&(a, b)).is_err() {
+                let near = b > a && air.distance(a, b) <= range;
+                if near && self.wired.binary_search(&(a, b)).is_err() {
                     self.meet(air, all, a, b);
                 }
             });
@@ -178,10 +180,9 @@ impl Hearing {
         let moved = all || air.field.moved[at(a)] || air.field.moved[at(b)];
         let now = match old {
             Some(edge) if !moved => edge.now,
-            Some(_) => [air.delivery(a, b), air.delivery(b, a)],
             // Two that did not hear each other and did not move still do not.
             None if !moved => return,
-            None => [air.delivery(a, b), air.delivery(b, a)],
+            Some(_) | None => air.deliveries(a, b),
         };
         let idle = old.is_none_or(|edge| edge.seen == [0.0; 2] && !edge.pending);
         if now != [0.0; 2] || !idle {

@@ -169,9 +169,11 @@ impl Link {
             }
             return full;
         }
-        let wait = u128::from(free - at);
-        let ahead = (wait * 1_000).checked_div(u128::from(self.byte_ps)).unwrap_or(0);
-        wait > 0 && ahead + u128::from(bytes) > u128::from(self.plan.queue)
+        if free == at {
+            return false;
+        }
+        let ahead = (free - at).saturating_mul(1_000).checked_div(self.byte_ps).unwrap_or(0);
+        ahead + bytes > self.plan.queue
     }
 
     /// Sends until it gets through or there are no retries left. Returns whether it did, and how long the link was

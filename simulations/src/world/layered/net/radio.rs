@@ -77,15 +77,20 @@ pub(super) fn delivery(whole_byte: f64) -> f64 {
     libm::exp(whole_byte * f64::from(PROBE_BYTES))
 }
 
-/// The distance in metres beyond which nobody is heard, for the strongest sender and antennas.
-pub(super) fn range(radio: &RadioPlan, power: f64, gain: f64) -> f64 {
+/// The ratio of signal to noise in dB below which nobody is heard.
+pub(super) fn faintest(radio: &RadioPlan) -> f64 {
     let (mut deaf, mut heard) = (-100.0, 100.0);
     for _ in 0..60 {
         let middle = f64::midpoint(deaf, heard);
         let passes = delivery(whole_byte(radio, middle)) >= HEARD_MIN;
         if passes { heard = middle } else { deaf = middle }
     }
-    let spare = power + 2.0 * gain - radio.noise - heard - radio.reference + SHADOW_MAX * radio.shadowing;
+    deaf
+}
+
+/// The distance in metres beyond which nobody is heard, for the strongest sender and antennas.
+pub(super) fn range(radio: &RadioPlan, power: f64, gain: f64) -> f64 {
+    let spare = power + 2.0 * gain - radio.noise - faintest(radio) - radio.reference + SHADOW_MAX * radio.shadowing;
     libm::exp10(spare / (10.0 * radio.exponent)).max(1.0)
 }
 

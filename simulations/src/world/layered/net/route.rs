@@ -44,7 +44,7 @@ impl View<'_> {
             [forth * self.faults.known(from, to), back * self.faults.known(to, from)]
         };
         let cost = self.air.plan.routes.cost(shares)?;
-        let tie = mix(mix(self.air.keys[at(from)]) ^ mix(self.air.keys[at(to)])) & TIE;
+        let tie = mix(self.air.ties[at(from)] ^ self.air.ties[at(to)]) & TIE;
         Some((((cost * FRACTION) as u64) << TIE_BITS) + tie)
     }
 }

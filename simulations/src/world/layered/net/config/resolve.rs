@@ -34,7 +34,7 @@ pub(super) fn resolve(config: &NetConfig, units: &[UnitId], find: Find<'_>, repo
     let mut plan = NetPlan { area, ..NetPlan::default() };
     plan.stations = vec![StationPlan::default(); units.len()];
     plan.radio = resolver.radio(config, &topology);
-    resolver.topology(config, &topology, &mut plan);
+    let places = resolver.topology(config, &topology, &mut plan);
     plan.link = resolver.link("link", &config.link, LinkPlan { backoff: BACKOFF_NS, ..LinkPlan::default() });
     if config.radio.is_some() && config.link.loss.is_some() {
         resolver.wrong("link.loss", "the radio decides what is lost", "leave out one of `radio` and `link.loss`");
@@ -46,8 +46,19 @@ pub(super) fn resolve(config: &NetConfig, units: &[UnitId], find: Find<'_>, repo
     if let Some(mobility) = &config.mobility {
         resolver.mobility(mobility, &mut plan);
     }
+    // Only now: a place that a topology gives keeps nobody from walking.
+    for (station, place) in plan.stations.iter_mut().zip(places) {
+        station.at = station.at.or(Some(place));
+    }
     plan.routes = resolver.routes(config);
     plan
+}
+
+/// Stations evenly on a circle, none of whose coordinates is below 0.
+fn circle(nodes: u32, radius: f64) -> Vec<[f64; 2]> {
+    let angle = |node: u32| std::f64::consts::TAU * f64::from(node) / f64::from(nodes);
+    let place = |angle: f64| [radius + radius * libm::cos(angle), radius + radius * libm::sin(angle)];
+    (0..nodes).map(angle).map(place).collect()
 }
 
 struct Resolver<'a> {
@@ -166,64 +177,56 @@ impl Resolver<'_> {
         }
     }
 
-    fn topology(&mut self, config: &NetConfig, topology: &Topology, plan: &mut NetPlan) {
+    /// Who hears whom. Returns where the stations then are, if the topology says that.
+    fn topology(&mut self, config: &NetConfig, topology: &Topology, plan: &mut NetPlan) -> Vec<[f64; 2]> {
         let spacing = config.spacing.map_or(SPACING, |spacing| self.metres("spacing", spacing));
         let nodes = u32::try_from(self.units.len()).unwrap_or(u32::MAX);
-        let mut pairs: Vec<(u32, u32)> = Vec::new();
-        let mut place = |node: u32, at| plan.stations[node as usize].at = Some(at);
-        let around = |node: u32, nodes: u32, radius: f64| {
-            let angle = std::f64::consts::TAU * f64::from(node) / f64::from(nodes.max(1));
-            [radius + radius * libm::cos(angle), radius + radius * libm::sin(angle)]
-        };
-        match topology {
-            Topology::All => {
-                plan.hearing = if plan.radio.is_some() { HearingPlan::Radio } else { HearingPlan::All };
-                return;
+        let (mut pairs, places): (Vec<(u32, u32)>, Vec<[f64; 2]>) = match topology {
+            Topology::All | Topology::Radio | Topology::Random { .. } => {
+                plan.hearing = match (topology, &plan.radio) {
+                    (Topology::Random { range: Some(range), .. }, _) => {
+                        HearingPlan::Range(self.metres("topology.random.range", *range))
+                    }
+                    (_, Some(_)) => HearingPlan::Radio,
+                    (_, None) => HearingPlan::All,
+                };
+                return Vec::new();
             }
-            Topology::Radio => {
-                plan.hearing = HearingPlan::Radio;
-                return;
-            }
-            Topology::Random { range: None, .. } => {
-                plan.hearing = HearingPlan::Radio;
-                return;
-            }
-            Topology::Random { range: Some(range), .. } => {
-                plan.hearing = HearingPlan::Range(self.metres("topology.random.range", *range));
-                return;
-            }
-            Topology::Explicit => {}
+            Topology::Explicit => (Vec::new(), Vec::new()),
             Topology::Ring => {
                 let radius = spacing / (2.0 * libm::sin(std::f64::consts::PI / f64::from(nodes.max(2))));
-                (0..nodes).for_each(|node| place(node, around(node, nodes, radius)));
-                pairs.extend((0..nodes).map(|node| (node, (node + 1) % nodes)));
+                ((0..nodes).map(|node| (node, (node + 1) % nodes)).collect(), circle(nodes, radius))
             }
             Topology::Line => {
-                (0..nodes).for_each(|node| place(node, [spacing * f64::from(node), 0.0]));
-                pairs.extend((1..nodes).map(|node| (node - 1, node)));
+                let places = (0..nodes).map(|node| [spacing * f64::from(node), 0.0]).collect();
+                ((1..nodes).map(|node| (node - 1, node)).collect(), places)
             }
             Topology::Grid { columns: 0 } => {
                 self.wrong("topology.grid.columns", "a grid without columns", "write at least 1");
+                (Vec::new(), Vec::new())
             }
             Topology::Grid { columns } => {
-                let at = |node: u32| [node % columns, node / columns].map(|number| spacing * f64::from(number));
-                (0..nodes).for_each(|node| place(node, at(node)));
-                pairs.extend((1..nodes).filter(|node| node % columns != 0).map(|node| (node - 1, node)));
-                pairs.extend((*columns..nodes).map(|node| (node - columns, node)));
+                let place = |node: u32| [node % columns, node / columns].map(|number| spacing * f64::from(number));
+                let beside = (1..nodes).filter(|node| node % columns != 0).map(|node| (node - 1, node));
+                let below = (*columns..nodes).map(|node| (node - columns, node));
+                (beside.chain(below).collect(), (0..nodes).map(place).collect())
             }
             Topology::Star { center } => {
-                if let Some(center) = self.node("topology.star.center", center) {
-                    (0..nodes).for_each(|node| place(node, around(node, nodes, spacing)));
-                    place(center, [spacing, spacing]);
-                    pairs.extend((0..nodes).map(|node| (center, node)));
+                let mut places = circle(nodes, spacing);
+                let center = self.node("topology.star.center", center);
+                if let Some(place) = center.and_then(|center| places.get_mut(center as usize)) {
+                    *place = [spacing, spacing];
                 }
+                let pairs = center.into_iter().flat_map(|center| (0..nodes).map(move |node| (center, node)));
+                (pairs.collect(), places)
             }
-        }
+        };
         pairs.retain(|(a, b)| a != b);
         pairs.extend(pairs.clone().into_iter().map(|(a, b)| (b, a)));
         pairs.sort_unstable();
         pairs.dedup();
         plan.hearing = HearingPlan::Pairs(pairs);
+        places
     }
 
     /// What is given takes the place of what is in `base`.
@@ -271,9 +274,9 @@ impl Resolver<'_> {
             }
             Burst::Attempts(burst) => {
                 // The chain leaves the good state with probability share / (1 − share) / burst.
-                let possible = share.clamp(0.0, 0.999);
-                let least = (possible / (1.0 - possible)).max(1.0);
-                if !(least..=1e9).contains(&burst) {
+                let least = (share / (1.0 - share)).max(1.0);
+                // Where there is no least, the share has been reported.
+                if (0.0..1.0).contains(&share) && !(least..=1e9).contains(&burst) {
                     let reason = format!("bursts of {burst} packets cannot lose {}", bursts.loss);
                     self.wrong(&format!("{key}.burst"), reason, format!("write at least {}", libm::ceil(least)));
                 }
@@ -400,9 +403,7 @@ impl Resolver<'_> {
     fn walkers(&mut self, config: &WaypointConfig, plan: &mut NetPlan) {
         plan.mobility.waypoint = Some(self.waypoint("mobility.waypoint", config, plan.area));
         let Some(names) = &config.nodes else {
-            // Places of a topology that positions do not decide are for viewers: who walks leaves them.
-            let drawn = matches!(plan.hearing, HearingPlan::Range(_) | HearingPlan::Radio | HearingPlan::All);
-            let free = |station: &&mut StationPlan| station.walk == Walk::Still && (station.at.is_none() || !drawn);
+            let free = |station: &&mut StationPlan| station.walk == Walk::Still && station.at.is_none();
             plan.stations.iter_mut().filter(free).for_each(|station| station.walk = Walk::Waypoint);
             return;
         };

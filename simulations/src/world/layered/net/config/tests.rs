@@ -134,6 +134,16 @@ fn topologies_are_what_they_are_called() {
 }
 
 #[test]
+fn all_walk_but_who_has_a_place_of_its_own() {
+    let plan = plan(
+        json!({ "topology": "ring", "stations": [{ "nodes": "n02", "at": [0, 0] }], "mobility": { "waypoint": {} } }),
+        4,
+    );
+    let walks: Vec<_> = plan.stations.iter().map(|station| station.walk).collect();
+    assert_eq!(walks, [Walk::Waypoint, Walk::Waypoint, Walk::Still, Walk::Waypoint]);
+}
+
+#[test]
 fn neighbours_of_a_ring_are_as_far_apart_as_asked_for() {
     let net = Net::new(plan(json!({ "topology": "ring", "spacing": 250 }), 12), &[0; 12], 1);
     for n in 0..12 {

@@ -74,7 +74,7 @@ fn whom_one_finds_by_squares_are_all_that_are_in_range() {
 fn a_mesh_that_moves_moves_again_in_the_same_way() {
     let run = |seed| {
         let mut mesh = Mesh::seeded(walking(HearingPlan::Radio, Some(RADIO)), 40, seed);
-        let fates = (0..120_u64).map(|second| {
+        let fates = (0..40_u64).map(|second| {
             mesh.until(second * SECOND);
             (0..40).map(|n| mesh.send(n, (n + 17) % 40)).collect::<Vec<_>>()
         });
@@ -84,7 +84,7 @@ fn a_mesh_that_moves_moves_again_in_the_same_way() {
     assert_eq!(first, run(1));
     assert_ne!(first, other);
     let arrived = first.iter().flatten().filter(|fate| fate.is_some()).count();
-    assert!((1_000..4_800).contains(&arrived), "{arrived}");
+    assert!((500..1_600).contains(&arrived), "{arrived}");
 }
 
 #[test]

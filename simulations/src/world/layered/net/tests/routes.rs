@@ -44,8 +44,11 @@ fn packets_of_a_route_beyond_the_hop_limit_are_lost() {
 
 #[test]
 fn leaves_of_three_hubs_need_few_trees() {
-    let mut plan = ring(1_000);
-    plan.routes.hop_limit = 1_000;
+    // 40 rows of 25.
+    let right = (0..1_000).filter(|n| n % 25 != 24).map(|n| (n, n + 1));
+    let below = (0..975).map(|n| (n, n + 25));
+    let mut plan = NetPlan { hearing: both(right.chain(below)), area: [1.0; 2], ..NetPlan::default() };
+    plan.routes.hop_limit = 100;
     let mut mesh = Mesh::new(plan, 1_000);
     let hubs = [0, 300, 700];
     for leaf in (0..1_000).filter(|leaf| !hubs.contains(leaf)) {
