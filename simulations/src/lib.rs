@@ -48,6 +48,7 @@ mod ports;
 mod process;
 pub mod scenario;
 mod sensor;
+mod service;
 mod simulation;
 mod tamper;
 pub mod trace;

@@ -1,5 +1,6 @@
 //! One simulated node: who it is, over all its runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nunect_core::protocol::command::ChaosKind;
@@ -9,6 +10,7 @@ use nunect_supervisor::TreeSpec;
 
 use crate::around::Around;
 use crate::clock::{Clock, ClockFault, ClockState, Running};
+use crate::delay::Delay;
 use crate::draw::{between, key};
 use crate::happening::Happening;
 use crate::process::Process;
@@ -36,6 +38,8 @@ pub struct NodeSpec {
     pub clock: Clock,
     /// Whether commands may do harm to its actors.
     pub chaos: bool,
+    /// How long its actors work on a message, by kind; no time at all if not given.
+    pub service: Arc<BTreeMap<String, Delay>>,
 }
 
 impl NodeSpec {
@@ -43,7 +47,7 @@ impl NodeSpec {
     #[must_use]
     pub fn new(unit: UnitId, actors: impl Into<Arc<[ActorSpec]>>) -> Self {
         let (role, clock) = (Role::default(), Clock::default());
-        Self { unit, role, actors: actors.into(), supervision: None, clock, chaos: false }
+        Self { unit, role, actors: actors.into(), supervision: None, clock, chaos: false, service: Arc::default() }
     }
 
     /// The tree that its actors stand in.

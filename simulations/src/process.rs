@@ -23,6 +23,7 @@ use crate::around::Around;
 use crate::component::{Answer, Component, Directory, End, Office, Senses};
 use crate::node::NodeSpec;
 use crate::sensor::HostSensor;
+use crate::service::Service;
 use crate::trace::Down;
 
 mod command;
@@ -109,7 +110,12 @@ impl Process {
         let session = SessionId::from_random(entropy.stream("session", 0).next_u64());
         let components = spec.actors.iter().zip(0..).map(|(actor, slot)| {
             let entry = catalog.get(&actor.kind).map_err(|error| error.under(actor.name.as_str()))?;
-            Ok(Component::new(slot, actor.name.clone(), Arc::clone(&spec.actors), *entry))
+            let mut component = Component::new(slot, actor.name.clone(), Arc::clone(&spec.actors), *entry);
+            if let Some(delay) = spec.service.get(&actor.kind) {
+                let key = entropy.stream("service", slot.into()).next_u64();
+                component.take_time(Service::new(*delay, key));
+            }
+            Ok(component)
         });
         let components = components.collect::<Result<Vec<_>, ConfigError>>()?;
         Ok(Self {
@@ -459,7 +465,7 @@ impl Process {
             self.after(now, slot, end, around);
         }
         let component = &mut self.components[slot];
-        let end = if resumed {
+        let end = if resumed || component.has_done(now) {
             component.drain(now, &mut self.office, around)
         } else {
             component.wake(now, &mut self.office, around)

@@ -1,5 +1,6 @@
 //! The simulation itself: takes what is next off the heap and lets it happen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nunect_core::random::Entropy;
@@ -9,6 +10,7 @@ use nunect_core::{Catalog, ConfigError, Event, Health, Message, Now, UnitId};
 
 use crate::around::Around;
 use crate::checker::Checker;
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::happening::Happening;
 use crate::heap::Heap;
@@ -16,9 +18,10 @@ use crate::node::{Node, NodeSpec};
 use crate::outcome::{Outcome, UnitState};
 use crate::ports::{Ports, Script};
 use crate::process::Process;
-use crate::scenario::{PlannedNode, Scenario, ScenarioError};
+use crate::scenario::{Plan, PlannedNode, Scenario, ScenarioError};
 use crate::trace::{TraceHash, WORLD, What};
 use crate::witness::{Counters, Witness};
+use crate::traffic;
 use crate::world::flat::FlatConfig;
 use crate::world::{Harm, OUTSIDE, World, WorldPlan};
 
@@ -80,7 +83,7 @@ impl Simulation {
         let checker = Checker::new(plan.expectations.iter().cloned());
         let mut simulation = Self::with(plan.world.clone(), catalog, seed, checker);
         for planned in &plan.nodes {
-            simulation.plan_node(planned, plan.spread);
+            simulation.plan_node(planned, plan);
         }
         simulation.world.start(&mut simulation.heap);
         simulation.plan_faults(plan.faults(seed), plan.liveness);
@@ -102,7 +105,7 @@ impl Simulation {
         Self {
             seed,
             now: 0,
-            catalog,
+            catalog: traffic::extend(catalog),
             entropy: Entropy::from(seed),
             heap: Heap::new(seed),
             world: World::new(world, seed),
@@ -335,13 +338,14 @@ impl Simulation {
         Some(number)
     }
 
-    fn plan_node(&mut self, planned: &PlannedNode, spread: u64) {
-        let PlannedNode { unit, role, actors, .. } = planned.clone();
-        let spec = NodeSpec { role, ..NodeSpec::new(unit, actors) };
-        let Some(number) = self.add(spec) else { return };
+    fn plan_node(&mut self, planned: &PlannedNode, plan: &Plan) {
+        let PlannedNode { unit, role, actors, clocks } = planned.clone();
+        let clock = Clock { wander_ppb: clocks.wander.ppb, gps: clocks.gps, ..Clock::default() };
+        let service = Arc::clone(&plan.service);
+        let Some(number) = self.add(NodeSpec { role, clock, service, ..NodeSpec::new(unit, actors) }) else { return };
         let node = &mut self.nodes[index(number)];
-        node.draw_clock(planned.offset_max_ns, planned.drift_max_ppb);
-        let at = node.draw("start", 0, spread);
+        node.draw_clock(nanos(clocks.offset.0), clocks.drift.ppb);
+        let at = node.draw("start", 0, plan.spread);
         self.heap.push(at, node.present.key, Happening::Boot { node: number });
     }
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::file::Drift;
 
 /// How wrong clocks are; each node draws its own.
-#[allow(dead_code, reason = "for scenario files, which do not read it yet")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ClocksConfig {

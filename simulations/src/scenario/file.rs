@@ -13,6 +13,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::clock::config::ClocksConfig;
 use crate::delay::Delay;
 use crate::world::flat::FlatConfig;
 
@@ -55,7 +56,7 @@ pub(crate) struct ScenarioFile {
     pub(crate) boot: Boot,
     /// How wrong the clocks of the nodes are.
     #[serde(default)]
-    pub(crate) clocks: Clocks,
+    pub(crate) clocks: ClocksConfig,
     /// What lies between the nodes.
     #[serde(default)]
     pub(crate) world: World,
@@ -103,7 +104,7 @@ pub(crate) struct Group {
     #[schemars(with = "BTreeMap<String, Value>")]
     pub(crate) actors: Actors,
     /// How wrong their clocks are, in place of what holds for every node.
-    pub(crate) clocks: Option<Clocks>,
+    pub(crate) clocks: Option<ClocksConfig>,
 }
 
 /// How nodes start.
@@ -112,16 +113,6 @@ pub(crate) struct Group {
 pub(crate) struct Boot {
     /// Each node starts at a time drawn from the beginning to this.
     pub(crate) spread: Period,
-}
-
-/// How wrong clocks are; each node draws its own.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Clocks {
-    /// The wall clock is ahead or behind by at most this when the run begins.
-    pub(crate) offset: Period,
-    /// Both clocks are fast or slow by at most this.
-    pub(crate) drift: Drift,
 }
 
 /// What lies between the nodes.

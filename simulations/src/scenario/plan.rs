@@ -8,10 +8,11 @@ use nunect_core::{ActorSpec, Period, Role, UnitId};
 
 use super::error::{Problems, did_you_mean};
 use super::faults::FaultPlan;
-use super::file::{Actors, Clocks, Group, ScenarioFile, World};
+use super::file::{Actors, Group, ScenarioFile, World};
 use super::{expect, faults, traffic};
 use crate::checker::Expectation;
 use crate::clock::DRIFT_MAX_PPB;
+use crate::clock::config::ClocksConfig;
 use crate::delay::Delay;
 use crate::fault::Liveness;
 use crate::world::WorldPlan;
@@ -37,7 +38,7 @@ pub(crate) struct Plan {
     /// Every actor that is written down, and the key of the list that it stands in.
     pub(crate) actors: Vec<(String, ActorSpec)>,
     /// How long actors of a kind work on a message.
-    pub(crate) service: BTreeMap<String, Delay>,
+    pub(crate) service: Arc<BTreeMap<String, Delay>>,
     pub(crate) faults: FaultPlan,
     /// When all faults end, and how soon all must be well.
     pub(crate) liveness: Option<Liveness>,
@@ -49,8 +50,7 @@ pub(crate) struct PlannedNode {
     pub(crate) unit: UnitId,
     pub(crate) role: Role,
     pub(crate) actors: Arc<[ActorSpec]>,
-    pub(crate) offset_max_ns: u64,
-    pub(crate) drift_max_ppb: u32,
+    pub(crate) clocks: ClocksConfig,
 }
 
 impl Plan {
@@ -112,7 +112,7 @@ impl Plan {
                 problems.add(key, format!("longer than {}", Period(SERVICE_MAX)), "an actor that takes longer hangs");
             }
         }
-        self.service.clone_from(&file.service);
+        self.service = Arc::new(file.service.clone());
     }
 
     fn add_nodes(&mut self, file: &ScenarioFile, problems: &mut Problems) {
@@ -149,7 +149,7 @@ impl Plan {
         unit: &str,
         role: Role,
         actors: &Arc<[ActorSpec]>,
-        clocks: Clocks,
+        clocks: ClocksConfig,
         problems: &mut Problems,
     ) -> bool {
         let unit = match UnitId::new(unit) {
@@ -167,8 +167,7 @@ impl Plan {
             unit,
             role,
             actors: Arc::clone(actors),
-            offset_max_ns: nanos(clocks.offset.0),
-            drift_max_ppb: clocks.drift.ppb,
+            clocks,
         });
         true
     }
@@ -234,7 +233,7 @@ fn check_flat(world: FlatConfig, problems: &mut Problems) {
     }
 }
 
-fn check_clocks(key: &str, clocks: Clocks, problems: &mut Problems) {
+fn check_clocks(key: &str, clocks: ClocksConfig, problems: &mut Problems) {
     if clocks.offset > YEAR {
         problems.add(format!("{key}.offset"), "no clock is wrong by more than a year", "");
     }
