@@ -8,9 +8,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Runs a program until the thread that started it ends, which a test's thread does by panicking, too.
-const GUARD: &str = "setpriv";
-const MORTAL: [&str; 3] = ["--pdeathsig", "KILL", "--"];
+/// Runs a program until the thread that started it ends, which a test's thread does by panicking, too. Comes after
+/// whatever changes namespaces: that would undo it.
+const MORTAL: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
+
+/// Who is not root becomes it in a namespace of users, where the relay may make networks.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
 
 /// Where the scripts of this folder are.
 pub(super) fn script(name: &str) -> PathBuf {
@@ -36,6 +41,7 @@ pub(crate) struct Mesh {
 #[derive(Deserialize)]
 struct Greeting {
     namespaces: Vec<String>,
+    users: String,
     kernel: Value,
 }
 
@@ -71,8 +77,10 @@ pub(crate) struct Lateness {
 impl Mesh {
     /// So many nodes, whose links take 10 ms one way and lose a share of the packets, drawn from `seed`.
     pub(crate) fn start(nodes: usize, loss: f64, seed: u64) -> Self {
-        let mut command = Command::new(GUARD);
-        command.args(MORTAL).arg(python()).arg(script("relay.py"));
+        let become_root = ["unshare", "--user", "--map-root-user", "--"];
+        let words = if is_root() { MORTAL.to_vec() } else { [&become_root[..], &MORTAL].concat() };
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(python()).arg(script("relay.py"));
         command.args(["--nodes", &nodes.to_string(), "--loss", &loss.to_string(), "--seed", &seed.to_string()]);
         let mut relay = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
         let commands = relay.stdin.take().expect("a pipe");
@@ -86,12 +94,17 @@ impl Mesh {
     }
 
     /// The program that runs another on a node...
-    pub(super) const ENTER: &str = GUARD;
+    pub(super) const ENTER: &str = "nsenter";
 
     /// ... with these arguments before it. It dies with the thread that starts it.
     pub(super) fn entry(&self, node: usize) -> Vec<String> {
-        let namespace = format!("--net={}", self.greeting.namespaces[node]);
-        MORTAL.into_iter().chain(["nsenter", &namespace, "--"]).map(ToOwned::to_owned).collect()
+        let mut words = vec![format!("--net={}", self.greeting.namespaces[node])];
+        if !is_root() {
+            words.extend([format!("--user={}", self.greeting.users), "--preserve-credentials".to_owned()]);
+        }
+        words.push("--".to_owned());
+        words.extend(MORTAL.map(ToOwned::to_owned));
+        words
     }
 
     /// What runs `program` on a node.

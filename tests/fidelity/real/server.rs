@@ -26,8 +26,7 @@ impl Server {
         std::fs::write(&path, format!("server_name: {name}\nlisten: \"0.0.0.0:4222\"\n{config}\n"))
             .expect("a temporary file");
         let started = Instant::now();
-        let mut process =
-            Process::start(mesh.command(node, &nats::binary()).arg("-c").arg(&path), &Says::Error);
+        let mut process = Process::start(mesh.command(node, &nats::binary()).arg("-c").arg(&path), &Says::Error);
         process.expect(&["Server is ready"], started, START);
         Self { process, config: path }
     }
