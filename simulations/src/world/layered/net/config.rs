@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::plan::{Modulation, NetPlan};
 use crate::scenario::file::Names;
-pub(crate) use units::{Burst, Bursts, Dbm, Decibels, Jitter, LossConfig, Percent, Rate};
+pub(crate) use units::{Burst, Dbm, Decibels, Jitter, LossConfig, Percent, Rate};
 
 /// The nodes that names mean, or at which of the names what is wrong and what may have been meant.
 pub(crate) type Find<'a> = &'a dyn Fn(&Names) -> Result<Vec<u32>, (usize, String, String)>;
