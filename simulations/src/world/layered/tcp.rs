@@ -14,10 +14,12 @@
 //! Absent: the receiver's window (who receives reads at once), pacing, ECN, keep-alives, and the end of
 //! a connection after `tcp_retries2` time-outs (15 minutes; NATS notices earlier).
 
+mod ack;
 mod config;
 mod congestion;
 mod handshake;
 mod line;
+mod rack;
 mod receiver;
 mod recovery;
 mod rtt;
@@ -140,8 +142,8 @@ impl<P> Tcp<P> {
         out: &mut Vec<(Side, P)>,
     ) -> Option<u64> {
         self.run(now, false, wire, out);
-        let (used, size) = self.core.end(from).sender_buffer();
-        if used >= size {
+        let sender = &self.core.ends[from.index()].sender;
+        if sender.is_full(&self.core.kernel) {
             self.full[from.index()] = self.full[from.index()].min(now);
         }
         // A message without a byte would have no place in the stream.
@@ -150,7 +152,7 @@ impl<P> Tcp<P> {
         if messages.len() == messages.capacity() {
             messages.reserve_exact(messages.len().max(1));
         }
-        messages.push_back((self.core.end(from).end.sender.written + u64::from(bytes), payload));
+        messages.push_back((sender.written + u64::from(bytes), payload));
         self.core.act(from, now, wire, |sender, receiver, line| sender.write(bytes, receiver, line));
         self.next_wake()
     }
@@ -195,7 +197,7 @@ impl<P> Tcp<P> {
             if let Some(to) = self.core.step(at, now, inside, wire) {
                 self.deliver(to, out);
             }
-            self.drain_buffers();
+            self.unblock();
         }
     }
 
@@ -207,14 +209,11 @@ impl<P> Tcp<P> {
         }
     }
 
-    /// Whoever is blocked goes on when a third of the buffer is free (`sk_stream_is_writeable`).
-    fn drain_buffers(&mut self) {
-        for side in [Side::Opener, Side::Acceptor] {
-            if self.full[side.index()] != NEVER {
-                let (used, size) = self.core.end(side).sender_buffer();
-                if used <= size / 3 * 2 {
-                    self.full[side.index()] = NEVER;
-                }
+    /// Whoever is blocked goes on when there is room again.
+    fn unblock(&mut self) {
+        for (full, end) in self.full.iter_mut().zip(&mut self.core.ends) {
+            if *full != NEVER && end.sender.has_room(&self.core.kernel) {
+                *full = NEVER;
             }
         }
     }
@@ -233,23 +232,7 @@ impl<P> Tcp<P> {
     }
 }
 
-/// An end, and how its kernel is set.
-struct EndView<'a> {
-    end: &'a mut End,
-    kernel: &'a Kernel,
-}
-
-impl EndView<'_> {
-    fn sender_buffer(&mut self) -> (u64, u64) {
-        self.end.sender.buffer(self.kernel)
-    }
-}
-
 impl Core {
-    fn end(&mut self, side: Side) -> EndView<'_> {
-        EndView { end: &mut self.ends[side.index()], kernel: &self.kernel }
-    }
-
     /// Whether data waits for something that is not under way.
     fn is_busy(&self) -> bool {
         self.ends.iter().any(|end| end.troubled || end.sender.nxt < end.sender.written)

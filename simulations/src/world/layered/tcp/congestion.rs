@@ -72,7 +72,8 @@ impl Window {
     /// `tcp_cong_avoid`: so many segments were acknowledged.
     pub(super) fn grow(&mut self, acked: u32, cubic: Option<&mut Cubic>, now: u64, min_rtt: u32) {
         let slow_start = self.size < self.threshold;
-        if !self.limited && !(slow_start && self.size < self.most.saturating_mul(2)) {
+        let doubling = slow_start && self.size < self.most.saturating_mul(2);
+        if !self.limited && !doubling {
             return;
         }
         let mut acked = acked;

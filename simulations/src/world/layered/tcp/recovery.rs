@@ -1,13 +1,15 @@
-//! How losses are found and repaired: RACK (RFC 8985), F-RTO (RFC 5682), undo (RFC 3708, RFC 4015).
+//! How losses are repaired: fast retransmission, time-outs with F-RTO (RFC 5682), and the undoing of
+//! what was done in vain (RFC 3708, RFC 4015).
 //!
-//! The steps and their order are those of `tcp_ack`, `tcp_fastretrans_alert` and
-//! `tcp_recovery.c` in Linux 6.
+//! The steps and their order are those of `tcp_fastretrans_alert` in Linux 6.
 
+use super::ack::Shown;
 use super::congestion::{Cubic, Reduction};
 use super::line::Line;
+use super::rack::{Rack, WIDE_FOR};
 use super::receiver::Receiver;
 use super::sender::{Segment, Sender, Timer, since};
-use super::{Sack, Wire, stamp};
+use super::{Wire, stamp};
 
 /// What a sender knows since something was lost.
 #[derive(Debug, Default)]
@@ -18,34 +20,34 @@ pub(super) struct Recovery {
     pub(super) lost: u32,
     pub(super) resent: u32,
     /// The state ends when this is acknowledged.
-    high: u64,
+    pub(super) high: u64,
     /// The end of what was sent when a tail loss probe was, and whether the probe was old data.
     pub(super) probe: Option<(u64, bool)>,
     pub(super) reduction: Reduction,
     pub(super) cubic: Cubic,
-    undo: Option<Undo>,
+    pub(super) undo: Option<Undo>,
     /// When the first segment of this recovery was sent again, in milliseconds.
-    first_resent: Option<u32>,
+    pub(super) first_resent: Option<u32>,
     /// Whether the retransmission time-out may have been a mistake (F-RTO).
-    doubtful: bool,
+    pub(super) doubtful: bool,
     /// How often the retransmission time-out fired in a row.
-    time_outs: u32,
-    rack: Rack,
+    pub(super) time_outs: u32,
+    pub(super) rack: Rack,
     /// The end of the last range that the receiver reported.
-    highest: u64,
+    pub(super) highest: u64,
     /// Segments that were ever sent again, and reports that one came twice.
     pub(super) ever_resent: u32,
-    twice: u32,
+    pub(super) twice: u32,
 }
 
 /// What to return to when nothing was lost after all.
 #[derive(Clone, Copy, Debug)]
-struct Undo {
-    from: u64,
+pub(super) struct Undo {
+    pub(super) from: u64,
     threshold: u32,
     size: u32,
     /// How many of those that were sent again are not known to have been in vain.
-    resent: Option<u32>,
+    pub(super) resent: Option<u32>,
 }
 
 /// `enum tcp_ca_state`.
@@ -61,61 +63,9 @@ pub(super) enum State {
     Loss,
 }
 
-/// Recent acknowledgement: what was sent well before what has arrived is lost.
-#[derive(Debug, Default)]
-struct Rack {
-    /// When the latest of those segments was sent that arrived, its end, and its round trip.
-    sent: u64,
-    end: u64,
-    rtt: u32,
-    advanced: bool,
-    /// Whether segments were ever seen to overtake each other.
-    reordered: bool,
-    /// A segment was reported to have come twice; how far that widens the reordering window, and for
-    /// how many recoveries.
-    twice: bool,
-    steps: u32,
-    persist: u32,
-    /// How many segments had been delivered at the last step.
-    stepped_at: u64,
-    delivered: u64,
-}
-
-/// How many recoveries a wide reordering window lasts: `TCP_RACK_RECOVERY_THRESH`.
-const WIDE_FOR: u32 = 16;
-/// `TCP_FASTRETRANS_THRESH`.
-const DUPLICATES: u32 = 3;
-
-/// What an acknowledgement has shown (the flags of `tcp_ack`).
-#[derive(Debug, Default)]
-struct Shown {
-    advanced: bool,
-    sacked: bool,
-    twice: bool,
-    twice_probe: bool,
-    /// Something arrived that was sent once only, and before the last time-out.
-    original: bool,
-    resent_acked: bool,
-    not_duplicate: bool,
-    set_timer: bool,
-    lost_again: bool,
-    delivered: u32,
-    /// When the first and the last of them that are unambiguous were sent.
-    first: Option<u64>,
-    last: u64,
-    first_sacked: Option<u64>,
-    echo: u32,
-    lost_before: u32,
-    /// The highest report before this one, and the lowest hole below it that was filled late.
-    highest: u64,
-    overtaken: bool,
-    in_flight: u32,
-    delivered_at_send: u64,
-}
-
 /// What to send after an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Nothing,
     Lost,
     New,
@@ -142,7 +92,7 @@ impl Recovery {
         (self.doubtful, self.time_outs) = (false, 0);
     }
 
-    fn mark_lost(&mut self, segment: &mut Segment) {
+    pub(super) fn mark_lost(&mut self, segment: &mut Segment) {
         if segment.sacked {
             return;
         }
@@ -156,198 +106,9 @@ impl Recovery {
     }
 }
 
-impl Rack {
-    /// `tcp_rack_advance`.
-    fn advance(&mut self, segment: &Segment, now: u64, min_rtt: u32) {
-        let rtt = since(segment.sent, now);
-        if rtt < min_rtt && segment.ambiguous {
-            return;
-        }
-        (self.advanced, self.rtt) = (true, rtt);
-        if (segment.sent, segment.end) > (self.sent, self.end) {
-            (self.sent, self.end) = (segment.sent, segment.end);
-        }
-    }
-
-    /// `tcp_rack_update_reo_wnd`.
-    fn widen(&mut self, delivered_before: u64) {
-        if delivered_before < self.stepped_at {
-            self.twice = false;
-        }
-        if std::mem::take(&mut self.twice) {
-            self.steps = (self.steps + 1).min(255);
-            self.stepped_at = self.delivered;
-            self.persist = WIDE_FOR;
-        } else if self.persist == 0 {
-            self.steps = 1;
-        }
-    }
-}
-
 impl Sender {
-    /// `tcp_ack`, while something is or was wrong.
-    pub(super) fn recover<W: Wire>(
-        &mut self,
-        r: &mut Recovery,
-        (ack, sack, echo): (u64, Option<Box<Sack>>, u32),
-        carries_data: bool,
-        receiver: &mut Receiver,
-        line: &mut Line<'_, W>,
-    ) {
-        let una = self.una();
-        if ack < una && sack.is_none() {
-            return;
-        }
-        let empty = self.segments.is_empty();
-        let mut shown = Shown {
-            echo,
-            lost_before: r.lost,
-            highest: r.highest,
-            not_duplicate: carries_data,
-            delivered_at_send: r.rack.delivered,
-            ..Shown::default()
-        };
-        if let Some(sack) = &sack {
-            self.tag(r, sack, una, &mut shown, line);
-        }
-        self.clean(r, ack, &mut shown, line);
-        r.rack.delivered += u64::from(shown.delivered);
-        self.measure_all(r, &shown, line);
-        r.rack.widen(shown.delivered_at_send);
-        if r.probe.is_some() {
-            self.end_probe(r, ack, &shown);
-        }
-        let mut next = Next::Nothing;
-        if (shown.sacked || shown.twice || !shown.not_duplicate || r.state != State::Open) && (!empty || shown.twice) {
-            next = self.alert(r, &mut shown, line);
-        }
-        if shown.set_timer {
-            self.set_timer(r.state, line);
-        }
-        if !empty {
-            self.control(r, &shown, line);
-        }
-        self.send_what_next(r, next, receiver, line);
-    }
-
-    /// Marks what the receiver reports (`tcp_sacktag_write_queue`).
-    fn tag<W: Wire>(&mut self, r: &mut Recovery, sack: &Sack, una: u64, shown: &mut Shown, line: &Line<'_, W>) {
-        if let Some((start, end)) = sack.twice {
-            shown.twice = true;
-            shown.twice_probe = r.probe == Some((end, true));
-            r.twice += 1;
-            if r.twice <= r.ever_resent && r.rack.reordered && !shown.twice_probe {
-                r.rack.twice = true;
-            }
-            if let Some(undo) = &mut r.undo
-                && end > undo.from
-                && let Some(resent) = &mut undo.resent
-            {
-                *resent = resent.saturating_sub(1);
-            }
-            if end > una && self.segments.iter().any(|s| s.ambiguous && s.sacked && s.start() == start) {
-                shown.overtaken = true;
-            }
-        }
-        for &(start, end) in &sack.ranges {
-            let from = self.segments.partition_point(|segment| segment.start() < start);
-            for segment in self.segments.range_mut(from..).take_while(|segment| segment.end <= end) {
-                if segment.sacked {
-                    continue;
-                }
-                if !is_spurious(segment, shown.echo) {
-                    r.rack.advance(segment, line.now, self.rtt.min());
-                }
-                if !(segment.resent || segment.ambiguous) {
-                    shown.overtaken |= segment.start() < shown.highest;
-                    shown.original |= segment.end <= r.high;
-                    shown.first_sacked.get_or_insert(segment.sent);
-                }
-                r.lost -= u32::from(std::mem::take(&mut segment.lost));
-                r.resent -= u32::from(std::mem::take(&mut segment.resent));
-                segment.sacked = true;
-                r.sacked += 1;
-                shown.sacked = true;
-                shown.delivered += 1;
-            }
-            r.highest = r.highest.max(end);
-        }
-    }
-
-    /// Drops what is acknowledged (`tcp_clean_rtx_queue`).
-    fn clean<W: Wire>(&mut self, r: &mut Recovery, ack: u64, shown: &mut Shown, line: &Line<'_, W>) {
-        while let Some(segment) = self.segments.front_mut() {
-            if segment.end > ack {
-                if ack > segment.start() {
-                    segment.bytes = u32::try_from(segment.end - ack).unwrap_or(segment.bytes);
-                    shown.advanced = true;
-                }
-                break;
-            }
-            shown.advanced = true;
-            let segment = *segment;
-            self.segments.pop_front();
-            if segment.ambiguous || segment.resent {
-                shown.resent_acked = true;
-            } else if !segment.sacked {
-                shown.first.get_or_insert(segment.sent);
-                shown.last = segment.sent;
-                shown.overtaken |= segment.start() < shown.highest;
-                shown.original |= segment.end <= r.high;
-            }
-            if segment.sacked {
-                r.sacked -= 1;
-            } else {
-                shown.delivered += 1;
-                if !is_spurious(&segment, shown.echo) {
-                    r.rack.advance(&segment, line.now, self.rtt.min());
-                }
-            }
-            r.lost -= u32::from(segment.lost);
-            r.resent -= u32::from(segment.resent);
-        }
-        r.rack.reordered |= shown.overtaken;
-        shown.set_timer = shown.advanced;
-        shown.not_duplicate |= shown.advanced;
-    }
-
-    /// `tcp_ack_update_rtt`.
-    fn measure_all<W>(&mut self, r: &mut Recovery, shown: &Shown, line: &Line<'_, W>) {
-        let now = line.now;
-        let (first, last) = match (shown.first, shown.first_sacked) {
-            (Some(first), _) if !shown.resent_acked => (since(first, now), since(shown.last, now)),
-            (_, Some(first)) => (since(first, now), since(first, now)),
-            // Karn's algorithm forbids what is ambiguous; a timestamp is not (RFC 7323, section 4).
-            _ if shown.advanced && shown.echo != 0 => {
-                let micros = stamp(now).wrapping_sub(shown.echo).max(1).saturating_mul(1_000);
-                (micros, micros)
-            }
-            _ => return,
-        };
-        self.measure(first, last, line);
-        r.time_outs = 0;
-    }
-
-    /// `tcp_process_tlp_ack`: whether the probe repaired a loss.
-    fn end_probe(&mut self, r: &mut Recovery, ack: u64, shown: &Shown) {
-        let Some((high, again)) = r.probe else { return };
-        if ack < high {
-            return;
-        }
-        if !again || shown.twice_probe {
-            r.probe = None;
-        } else if ack > high {
-            self.begin_reduction(r);
-            self.window.size = self.window.threshold;
-            r.state = State::Open;
-            self.keep_open(r);
-        } else if !(shown.advanced || shown.not_duplicate || shown.sacked) {
-            r.probe = None;
-        }
-    }
-
     /// `tcp_init_cwnd_reduction`.
-    fn begin_reduction(&mut self, r: &mut Recovery) {
+    pub(super) fn begin_reduction(&mut self, r: &mut Recovery) {
         r.high = self.nxt;
         r.probe = None;
         r.reduction.begin(self.window.size);
@@ -355,7 +116,7 @@ impl Sender {
     }
 
     /// `tcp_try_keep_open`.
-    fn keep_open(&mut self, r: &mut Recovery) {
+    pub(super) fn keep_open(&mut self, r: &mut Recovery) {
         let any_resent = r.resent > 0 || self.segments.front().is_some_and(|head| head.ambiguous);
         let state = if r.sacked + r.lost > 0 || any_resent { State::Disorder } else { State::Open };
         if state != r.state {
@@ -364,7 +125,7 @@ impl Sender {
     }
 
     /// `tcp_fastretrans_alert`.
-    fn alert<W: Wire>(&mut self, r: &mut Recovery, shown: &mut Shown, line: &Line<'_, W>) -> Next {
+    pub(super) fn alert<W: Wire>(&mut self, r: &mut Recovery, shown: &mut Shown, line: &Line<'_, W>) -> Next {
         if r.state == State::Open {
             r.first_resent = None;
         } else if r.state == State::Recovery && self.una() >= r.high {
@@ -418,7 +179,7 @@ impl Sender {
     }
 
     /// `tcp_enter_recovery`.
-    fn enter_recovery(&mut self, r: &mut Recovery) {
+    pub(super) fn enter_recovery(&mut self, r: &mut Recovery) {
         self.remember(r);
         self.begin_reduction(r);
         r.state = State::Recovery;
@@ -472,7 +233,7 @@ impl Sender {
         }
         if r.doubtful {
             if self.nxt > r.high {
-                r.doubtful &= !(shown.sacked || !shown.not_duplicate);
+                r.doubtful &= !shown.sacked && shown.not_duplicate;
             } else if shown.advanced && !recovered {
                 r.high = self.nxt;
                 if self.nxt < self.written {
@@ -494,49 +255,8 @@ impl Sender {
         Next::Lost
     }
 
-    /// `tcp_identify_packet_loss`.
-    fn find_losses<W: Wire>(&mut self, r: &mut Recovery, shown: &mut Shown, line: &Line<'_, W>) {
-        if !std::mem::take(&mut r.rack.advanced) {
-            return;
-        }
-        let before = r.resent;
-        let wait = self.detect(r, line.now);
-        if wait > 0 {
-            self.wait_for_late(wait, line);
-            shown.set_timer = false;
-        }
-        shown.lost_again |= r.resent < before;
-    }
-
-    /// `tcp_rack_detect_loss`. Returns how long to wait for what may only be late.
-    fn detect(&mut self, r: &mut Recovery, now: u64) -> u32 {
-        let impatient = !r.rack.reordered && (r.state >= State::Recovery || r.sacked >= DUPLICATES);
-        let patience = if impatient {
-            0
-        } else {
-            (self.rtt.min() / 4).saturating_mul(r.rack.steps.max(1)).min(self.rtt.smoothed_8() / 8)
-        };
-        let mut wait = 0;
-        for segment in &mut self.segments {
-            if segment.sacked || (segment.lost && !segment.resent) {
-                continue;
-            }
-            if (segment.sent, segment.end) >= (r.rack.sent, r.rack.end) {
-                continue;
-            }
-            let due = r.rack.rtt.saturating_add(patience);
-            let passed = since(segment.sent, now);
-            if passed >= due {
-                r.mark_lost(segment);
-            } else {
-                wait = wait.max(due - passed);
-            }
-        }
-        wait
-    }
-
     /// `tcp_cong_control`.
-    fn control<W>(&mut self, r: &mut Recovery, shown: &Shown, line: &Line<'_, W>) {
+    pub(super) fn control<W>(&mut self, r: &mut Recovery, shown: &Shown, line: &Line<'_, W>) {
         if r.is_recovering() {
             if shown.delivered > 0 {
                 let in_flight = self.in_flight(Some(r));
@@ -549,7 +269,7 @@ impl Sender {
     }
 
     /// `tcp_xmit_recovery`.
-    fn send_what_next<W: Wire>(
+    pub(super) fn send_what_next<W: Wire>(
         &mut self,
         r: &mut Recovery,
         next: Next,
@@ -569,7 +289,7 @@ impl Sender {
     }
 
     /// `tcp_xmit_retransmit_queue`: what is lost is sent again, as far as the window allows.
-    fn resend<W: Wire>(&mut self, r: &mut Recovery, receiver: &mut Receiver, line: &mut Line<'_, W>) {
+    pub(super) fn resend<W: Wire>(&mut self, r: &mut Recovery, receiver: &mut Receiver, line: &mut Line<'_, W>) {
         let mut index = 0;
         while let Some(segment) = self.segments.get(index) {
             if self.in_flight(Some(r)) >= self.window.size || r.resent >= r.lost {
@@ -626,25 +346,4 @@ impl Sender {
         self.rto = self.rto.saturating_mul(2).min(line.kernel.max_rto);
         self.set(Timer::Retransmit, line.kernel.fires(line.now, self.rto));
     }
-
-    /// RACK has waited long enough (`tcp_rack_reo_timeout`).
-    pub(super) fn stop_waiting<W: Wire>(&mut self, r: &mut Recovery, receiver: &mut Receiver, line: &mut Line<'_, W>) {
-        let before = self.in_flight(Some(r));
-        self.detect(r, line.now);
-        if self.in_flight(Some(r)) != before {
-            if r.state != State::Recovery {
-                self.enter_recovery(r);
-                self.window.size = r.reduction.size(self.in_flight(Some(r)), self.window.threshold, 1, false);
-            }
-            self.resend(r, receiver, line);
-        }
-        if self.timer != Timer::Retransmit {
-            self.rearm(line);
-        }
-    }
-}
-
-/// `tcp_skb_spurious_retrans`: what is acknowledged was sent before the segment was sent again.
-fn is_spurious(segment: &Segment, echo: u32) -> bool {
-    segment.ambiguous && echo != 0 && (echo.wrapping_sub(stamp(segment.sent)) as i32) < 0
 }

@@ -70,12 +70,14 @@ pub(super) enum Timer {
 /// `TCP_TIMEOUT_MIN_US`.
 const TIMEOUT_MIN: u32 = 2_000;
 
-/// What a packet in the send buffer takes beyond its payload: `struct sk_buff` with its clone and a
-/// small head.
-const PACKET_OVERHEAD: u64 = 1_280;
+/// What a packet in the send buffer takes beyond its payload (`truesize`, measured with Linux 6.18).
+const PACKET_OVERHEAD: u64 = 832;
+
+/// Full segments that one packet of unsent data holds (`tcp_send_mss`: 64 KiB).
+const UNSENT_SEGMENTS: u64 = 44;
 
 impl Sender {
-    pub(super) const fn new(kernel: &Kernel) -> Self {
+    pub(super) fn new(kernel: &Kernel) -> Self {
         Self {
             nxt: 0,
             written: 0,
@@ -86,7 +88,7 @@ impl Sender {
             rto: INITIAL_RTO,
             window: Window::new(kernel),
             last: 0,
-            buffer: 0,
+            buffer: buffer_for(kernel.initial_window, kernel),
             recovery: None,
         }
     }
@@ -106,14 +108,25 @@ impl Sender {
         recovery.map_or(out, |r| (out + r.resent).saturating_sub(r.sacked + r.lost))
     }
 
-    /// Bytes of the send buffer in use, and its size (`tcp_sndbuf_expand`: twice the window, each full
-    /// packet rounded up to what it takes in memory).
-    pub(super) fn buffer(&mut self, kernel: &Kernel) -> (u64, u64) {
-        let packet = (kernel.mss + 640).next_power_of_two() + 256;
-        let wanted = packet.saturating_mul(self.window.size.max(10)).saturating_mul(2);
-        self.buffer = self.buffer.max(wanted.min(kernel.send_buffer_max));
-        let packets = u64::try_from(self.segments.len()).unwrap_or(u64::MAX) + u64::from(self.nxt < self.written);
-        (self.written - self.una() + packets * PACKET_OVERHEAD, u64::from(self.buffer))
+    /// Whether the application has to wait: the buffer is in use, and so is the last packet in it.
+    ///
+    /// The kernel looks at the first only when it needs another packet (`tcp_sendmsg_locked`). What waits
+    /// for the window goes into one packet, so a cut is noticed the later the smaller the messages are.
+    pub(super) fn is_full(&self, kernel: &Kernel) -> bool {
+        self.memory() >= u64::from(self.buffer) && self.written - self.nxt >= UNSENT_SEGMENTS * u64::from(kernel.mss)
+    }
+
+    /// Whether an application that waited may go on: a third is free (`sk_stream_is_writeable`). While it
+    /// waits the buffer grows with the window (`tcp_new_space`).
+    pub(super) fn has_room(&mut self, kernel: &Kernel) -> bool {
+        self.buffer = self.buffer.max(buffer_for(self.window.size, kernel));
+        self.memory() <= u64::from(self.buffer / 3 * 2)
+    }
+
+    /// `sk_wmem_queued`.
+    fn memory(&self) -> u64 {
+        let packets = self.segments.len() + usize::from(self.nxt < self.written);
+        self.written - self.una() + PACKET_OVERHEAD * u64::try_from(packets).unwrap_or(u64::MAX)
     }
 
     /// The application hands over bytes.
@@ -373,6 +386,12 @@ impl Sender {
             recovery.settle();
         }
     }
+}
+
+/// `tcp_sndbuf_expand`: twice the window, each segment with what it takes in memory.
+fn buffer_for(window: u32, kernel: &Kernel) -> u32 {
+    let segment = (kernel.mss + 512).next_power_of_two() + 256;
+    segment.saturating_mul(window.max(10)).saturating_mul(2).min(kernel.send_buffer_max)
 }
 
 /// Microseconds from then to now.
