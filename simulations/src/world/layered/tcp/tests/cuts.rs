@@ -35,7 +35,7 @@ fn a_cut_heals_at_the_next_time_out() {
         bench.run(NEVER);
         let times = bench.times(Side::Acceptor);
         assert_eq!(times.len(), 1_200);
-        let healed = times.iter().find(|&&at| at > until).unwrap() - until;
+        let healed = times.iter().find(|&&at| at > until).expect("there is one") - until;
         assert!((1_000 * MS..2_700 * MS).contains(&healed), "{} ms", healed / MS);
         let events = bench.woken;
         assert!(events < 3_000, "{events}");

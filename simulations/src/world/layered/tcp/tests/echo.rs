@@ -17,14 +17,14 @@ fn round_trips(seed: u64, per_million: u64, count: u64) -> Vec<u64> {
     let (mut answers, mut taken) = (BTreeSet::new(), 0);
     let sent = |n: u64| begin + n * INTERVAL + between(mix(seed ^ n), 0, SPREAD / 2);
     let mut asked = 0;
-    while bench.arrived[0].len() < usize::try_from(count).unwrap() {
+    while bench.arrived[0].len() < usize::try_from(count).expect("there is one") {
         let ask = if asked < count { sent(asked) } else { NEVER };
         let answer = answers.first().map_or(NEVER, |&(at, _)| at);
         let event = bench.events.first().copied().unwrap_or(NEVER);
         if event <= ask.min(answer) {
             bench.run(event);
         } else if answer <= ask {
-            let (at, n) = answers.pop_first().unwrap();
+            let (at, n) = answers.pop_first().expect("there is one");
             bench.write(at, Side::Acceptor, 151, n);
         } else {
             bench.write(ask, Side::Opener, 156, asked);
