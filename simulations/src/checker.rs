@@ -1,17 +1,36 @@
-//! What a scenario expects, held against what happens.
+//! What a scenario expects, and what must hold in every run, held against what happens.
 //!
-//! Checkers see events and faults, as the trace records them, and nothing else: neither the world
-//! nor the nodes know that they are watched.
+//! Checkers see events and faults, as the trace records them, and messages at their two ends; where a
+//! scenario asks for states, they look at these once a second. The nodes do not know that they are
+//! watched, and no draw and no record depends on it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use nunect_core::table::Table;
-use nunect_core::{ActorName, Event, Period, UnitId};
-use serde::Serialize;
+use nunect_core::{ActorName, Event, Message, UnitId};
+
+pub(crate) mod compare;
+pub(crate) mod condition;
+pub(crate) mod delivery;
+pub(crate) mod errors;
+mod intensity;
+pub(crate) mod laws;
+mod recent;
+mod verdict;
+mod watch;
+
+pub use verdict::{FailureKey, Judgement, Verdict};
+
+use condition::{Condition, Scene};
+use delivery::Tally;
+use laws::Laws;
+use watch::Watch;
 
 /// In the place of a node or a unit when any will do.
 const ANY: u32 = u32::MAX;
+
+/// How often states are looked at, in nanoseconds.
+pub(crate) const LOOK_EVERY: u64 = 1_000_000_000;
 
 /// An event, and what it happened to.
 #[derive(Clone, Copy, Debug)]
@@ -87,8 +106,18 @@ pub(crate) enum Same {
 pub(crate) enum Rule {
     /// Never seen from one instant to another.
     Always { without: Filter, from: u64, until: u64 },
+    /// So whenever it is looked at, from one instant to another.
+    Hold { what: Condition, from: u64, until: u64 },
     /// Seen within `limit` after each trigger: on each of the nodes, about each of the units.
     Within { limit: u64, after: Trigger, see: Filter, same: Same },
+    /// So at some look within `limit` after each trigger.
+    Reach { limit: u64, after: Trigger, what: Condition },
+    /// So at the end of the run.
+    Finally { what: Condition, end: u64 },
+    /// Seen at least once.
+    Sometimes { see: Filter },
+    /// So at one look at least.
+    SometimesSo { what: Condition },
 }
 
 /// One expectation of a scenario.
@@ -100,96 +129,59 @@ pub(crate) struct Expectation {
     pub(crate) rule: Rule,
 }
 
-/// What became of an expectation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    /// Its name, or what it says.
-    pub name: String,
-    /// Where it stands in the scenario file, from 1.
-    pub line: usize,
-    /// Whether it was met.
-    pub judgement: Judgement,
-}
-
-/// Whether an expectation was met.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "is")]
-pub enum Judgement {
-    /// It was put to the test and met.
-    Met {
-        /// How often it was put to the test.
-        tests: u64,
-    },
-    /// The run never put it to the test.
-    Untried {
-        /// Why not.
-        why: String,
-    },
-    /// It was not met.
-    Broken {
-        /// When it was first clear, from the beginning of the run.
-        at: Duration,
-        /// What happened, or did not.
-        why: String,
-        /// How often.
-        times: u64,
-    },
-}
-
-impl Judgement {
-    /// Whether it was broken.
-    #[must_use]
-    pub const fn is_broken(&self) -> bool {
-        match self {
-            Self::Broken { .. } => true,
-            Self::Met { .. } | Self::Untried { .. } => false,
-        }
+impl Expectation {
+    /// That all is well from `from` to `until`: what is demanded when every fault has ended.
+    pub(crate) fn recovery(from: u64, until: u64) -> Self {
+        let rule = Rule::Hold { what: Condition::Recovered, from, until };
+        Self { name: "liveness: every unit recovers when all faults have ended".to_owned(), line: 0, rule }
     }
 }
 
-/// All expectations of a run.
-#[derive(Debug, Default)]
+/// All expectations of a run, and the laws of every run.
+#[derive(Debug)]
 pub(crate) struct Checker {
+    pub(crate) laws: Laws,
     watches: Vec<Watch>,
-    /// The names of nodes, for explanations.
-    units: Vec<UnitId>,
+    /// The names of nodes.
+    units: Table<UnitId, ()>,
+    /// When states are next looked at; never, when nobody asks for any.
+    due: u64,
+    /// Whether anybody asks for states that are looked at as the run goes on.
+    looks: bool,
+    /// Whether anybody counts messages.
+    counts: bool,
 }
 
-#[derive(Debug)]
-struct Watch {
-    expectation: Expectation,
-    open: Vec<Obligation>,
-    tests: u64,
-    broken: Option<(u64, String)>,
-    times: u64,
-}
-
-/// Something that must be seen by a deadline.
-#[derive(Debug)]
-struct Obligation {
-    since: u64,
-    deadline: u64,
-    /// The node and actor of the trigger, when it must be the same.
-    node: Option<u32>,
-    actor: Option<ActorName>,
-    missing: BTreeSet<(u32, u32)>,
+impl Default for Checker {
+    fn default() -> Self {
+        Self::new([])
+    }
 }
 
 impl Checker {
     pub(crate) fn new(expectations: impl IntoIterator<Item = Expectation>) -> Self {
-        Self { watches: expectations.into_iter().map(Watch::new).collect(), units: Vec::new() }
+        let mut watches: Vec<_> = expectations.into_iter().map(Watch::new).collect();
+        let counts = watches.iter_mut().any(|watch| watch.tally().is_some());
+        let looks = watches.iter().any(|watch| watch.state().is_some());
+        let (laws, units) = (Laws::default(), Table::default());
+        let mut checker = Self { laws, watches, units, due: u64::MAX, looks, counts };
+        checker.due = checker.next_look(None);
+        checker
     }
 
     /// Learns the name of the next node.
     pub(crate) fn add(&mut self, unit: UnitId) {
-        self.units.push(unit);
+        self.units.insert(unit, ());
+        self.laws.add();
     }
 
     /// Takes an event that happened.
     pub(crate) fn event(&mut self, seen: &Sighting<'_>) {
+        self.laws.event(seen, &self.units);
         for watch in &mut self.watches {
             watch.event(seen, &self.units);
         }
+        self.reconsider(seen.at);
     }
 
     /// Takes a fault that begins or ends.
@@ -197,147 +189,71 @@ impl Checker {
         for watch in &mut self.watches {
             watch.fault(at, fault, begins);
         }
+        self.reconsider(at);
     }
 
-    /// What became of the expectations in a run that ended at `end`.
-    pub(crate) fn verdicts(&mut self, end: u64) -> Vec<Verdict> {
-        self.watches.iter_mut().map(|watch| watch.verdict(end, &self.units)).collect()
+    /// What happened at `now` may have opened a time in which something must be so.
+    fn reconsider(&mut self, now: u64) {
+        if self.looks {
+            self.due = self.due.min(self.next_look(Some(now)));
+        }
+    }
+
+    fn next_look(&self, now: Option<u64>) -> u64 {
+        self.watches.iter().filter_map(|watch| watch.next_look(now)).min().unwrap_or(u64::MAX)
+    }
+
+    /// When states are next to be looked at: after all that happens at that instant.
+    #[inline]
+    pub(crate) const fn due(&self) -> u64 {
+        self.due
+    }
+
+    /// Looks at the states that are asked for.
+    pub(crate) fn look(&mut self, at: u64, scene: &dyn Scene) {
+        for watch in &mut self.watches {
+            watch.look(at, scene);
+        }
+        self.due = self.next_look(Some(at));
+    }
+
+    /// A node hands a message to the bus.
+    #[inline]
+    pub(crate) fn published(&mut self, at: u64, node: u32, message: &Message) {
+        self.laws.published(at, node, message);
+        if self.counts {
+            self.tallies().for_each(|tally| tally.published(at, node, message));
+        }
+    }
+
+    /// Whether anybody wants to hear of messages that arrive.
+    #[inline]
+    pub(crate) const fn counts(&self) -> bool {
+        self.counts
+    }
+
+    /// A message that was published at `sent` reaches a node.
+    pub(crate) fn arrived(&mut self, at: u64, sent: u64, node: u32, message: &Message) {
+        let Some(stamp) = message.headers.stamp() else { return };
+        let Some(from) = self.units.get_index_of(&stamp.unit).map(place) else { return };
+        self.tallies().for_each(|tally| tally.arrived(at, sent, from, node, message));
+    }
+
+    fn tallies(&mut self) -> impl Iterator<Item = &mut Tally> {
+        self.watches.iter_mut().filter_map(Watch::tally)
+    }
+
+    /// What became of the expectations in a run that ended at `end`, and the laws that it broke.
+    pub(crate) fn verdicts(&mut self, end: u64, scene: &dyn Scene) -> Vec<Verdict> {
+        let expected = self.watches.iter_mut().map(|watch| watch.verdict(end, scene, &self.units));
+        let expected: Vec<_> = expected.collect();
+        expected.into_iter().chain(self.laws.verdicts()).collect()
     }
 }
 
-impl Watch {
-    fn new(expectation: Expectation) -> Self {
-        let mut watch = Self { expectation, open: Vec::new(), tests: 0, broken: None, times: 0 };
-        if let Rule::Within { after: Trigger::Start, .. } = watch.expectation.rule {
-            watch.open(0, None, None);
-        }
-        watch
-    }
-
-    fn event(&mut self, seen: &Sighting<'_>, units: &[UnitId]) {
-        match &self.expectation.rule {
-            Rule::Always { without, from, until } => {
-                if (*from..=*until).contains(&seen.at) && without.matches(seen).is_some() {
-                    let event = seen.event;
-                    let place = units.get(index(seen.node)).map_or("?", UnitId::as_str);
-                    let actor = seen.actor.map_or_else(String::new, |actor| format!(" {actor}"));
-                    self.broke(seen.at, || format!("{place}{actor}: {event}"));
-                }
-            }
-            Rule::Within { after, see, same, .. } => {
-                let met = see.matches(seen);
-                let opens = match after {
-                    Trigger::Seen(filter) => filter.matches(seen).is_some(),
-                    Trigger::Start | Trigger::Fault(_) | Trigger::EndOf(_) => false,
-                };
-                if met.is_none() && !opens {
-                    return;
-                }
-                let same = *same;
-                self.expire(seen.at, units);
-                if let Some(met) = met {
-                    self.open.retain_mut(|obligation| obligation.remains(met, seen));
-                }
-                if opens {
-                    let node = (same != Same::Nothing).then_some(seen.node);
-                    let actor = if same == Same::Actor { seen.actor.cloned() } else { None };
-                    self.open(seen.at, node, actor);
-                }
-            }
-        }
-    }
-
-    fn fault(&mut self, at: u64, fault: u32, begins: bool) {
-        let Rule::Within { after, .. } = &self.expectation.rule else { return };
-        let opens = match after {
-            Trigger::Fault(wanted) => begins && *wanted == fault,
-            Trigger::EndOf(wanted) => !begins && *wanted == fault,
-            Trigger::Start | Trigger::Seen(_) => false,
-        };
-        if opens {
-            self.open(at, None, None);
-        }
-    }
-
-    fn open(&mut self, at: u64, node: Option<u32>, actor: Option<ActorName>) {
-        let Rule::Within { limit, see, .. } = &self.expectation.rule else { return };
-        let deadline = at.saturating_add(*limit);
-        self.open.push(Obligation { since: at, deadline, node, actor, missing: see.wanted() });
-        self.tests += 1;
-    }
-
-    /// Breaks what was not seen before `now`.
-    fn expire(&mut self, now: u64, units: &[UnitId]) {
-        // Deadlines come in the order in which they were opened: they all have the same limit.
-        let late = self.open.iter().take_while(|obligation| obligation.deadline < now).count();
-        for obligation in self.open.drain(..late).collect::<Vec<_>>() {
-            let why = self.explain(&obligation, units);
-            self.broke(obligation.deadline, || why);
-        }
-    }
-
-    fn explain(&self, obligation: &Obligation, units: &[UnitId]) -> String {
-        let Rule::Within { limit, see, .. } = &self.expectation.rule else { return String::new() };
-        let mut words = format!(
-            "no {} within {} of {}",
-            see.event,
-            Period(Duration::from_nanos(*limit)),
-            Period(Duration::from_nanos(obligation.since))
-        );
-        let name = |node: u32| units.get(index(node)).map_or("?", UnitId::as_str);
-        if let Some(&(node, about)) = obligation.missing.first() {
-            if let Some((unit, ())) = see.about.as_ref().and_then(|units| units.get_index(index(about))) {
-                words += &format!(" about {unit}");
-            }
-            match (node, obligation.node) {
-                (ANY, Some(node)) => words += &format!(" on {}", name(node)),
-                (ANY, None) => {}
-                (node, _) => words += &format!(" on {}", name(node)),
-            }
-        }
-        match (obligation.missing.len(), see.wanted().len()) {
-            (_, 1) => {}
-            (missing, wanted) => words += &format!("; {missing} of {wanted} missing"),
-        }
-        words
-    }
-
-    fn broke(&mut self, at: u64, why: impl FnOnce() -> String) {
-        self.times += 1;
-        self.broken.get_or_insert_with(|| (at, why()));
-    }
-
-    fn verdict(&mut self, end: u64, units: &[UnitId]) -> Verdict {
-        self.expire(end.saturating_add(1), units);
-        let undecided = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
-        let judgement = match (&self.broken, &self.expectation.rule) {
-            (Some((at, why)), _) => {
-                Judgement::Broken { at: Duration::from_nanos(*at), why: why.clone(), times: self.times }
-            }
-            (None, Rule::Always { .. }) => Judgement::Met { tests: 1 },
-            (None, Rule::Within { .. }) if self.tests == 0 => {
-                Judgement::Untried { why: "what it waits for never happened".to_owned() }
-            }
-            (None, Rule::Within { .. }) if self.tests == undecided => {
-                Judgement::Untried { why: "the run ended before its time was up".to_owned() }
-            }
-            (None, Rule::Within { .. }) => Judgement::Met { tests: self.tests - undecided },
-        };
-        Verdict { name: self.expectation.name.clone(), line: self.expectation.line, judgement }
-    }
-}
-
-impl Obligation {
-    /// Takes a match; returns whether anything is missing after it.
-    fn remains(&mut self, met: (u32, u32), seen: &Sighting<'_>) -> bool {
-        let other_node = self.node.is_some_and(|node| node != seen.node);
-        let other_actor = self.actor.is_some() && self.actor.as_ref() != seen.actor;
-        if other_node || other_actor {
-            return true;
-        }
-        self.missing.remove(&met);
-        !self.missing.is_empty()
-    }
+/// What a node is called.
+fn name(units: &Table<UnitId, ()>, node: u32) -> &str {
+    units.get_index(index(node)).map_or("?", |(unit, ())| unit.as_str())
 }
 
 fn index(node: u32) -> usize {

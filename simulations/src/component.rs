@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nunect_core::cell::{BirthError, Cell, Crash};
-use nunect_core::mailbox::{Delivery, Mailbox, Push};
+use nunect_core::mailbox::{Counters, Delivery, Mailbox, Push};
 use nunect_core::outbox::{Failed, HandOver, Outbox, Refusal};
 use nunect_core::protocol::command::MailboxReport;
 use nunect_core::requests::{Requests, Slot};
@@ -61,6 +61,10 @@ impl Directory {
             DirectoryChange::Seen(status) => drop(self.0.insert(status.unit, status.state)),
             DirectoryChange::Forgotten(unit) => drop(self.0.swap_remove(&unit)),
         }
+    }
+
+    pub(crate) const fn units(&self) -> &Table<UnitId, Health> {
+        &self.0
     }
 
     /// How many are not OFFLINE.
@@ -390,6 +394,11 @@ impl Component {
         self.mailbox.as_ref().map(Mailbox::report)
     }
 
+    /// What its mailbox has seen.
+    pub(crate) fn mailbox_counters(&self) -> Option<Counters> {
+        self.mailbox.as_ref().map(Mailbox::counters)
+    }
+
     /// What kind of actor it is.
     pub(crate) fn kind(&self) -> &str {
         self.blueprint.specs.get(index(self.slot)).map_or("", |spec| &spec.kind)
@@ -479,6 +488,8 @@ impl Component {
                 length,
                 hash,
             });
+            let laws = &mut around.witness.checker.laws;
+            laws.taken(around.at, around.node, self.slot, message, &self.blueprint.reads);
             match cell.handle(now, Input::Message(message)) {
                 Ok(effects) => {
                     let about = Some(delivery.message());
@@ -486,7 +497,10 @@ impl Component {
                     mailbox.settle(delivery);
                     end
                 }
-                Err(crash) => Err(End::Crashed(crash.to_string(), Some(delivery))),
+                Err(crash) => {
+                    around.witness.checker.laws.crashed(around.node, self.slot, message);
+                    Err(End::Crashed(crash.to_string(), Some(delivery)))
+                }
             }
     }
 

@@ -19,7 +19,7 @@ pub(crate) enum Happening {
         message: Box<Message>,
     },
     /// A message that came late, or comes again, reaches a node.
-    Late { to: u32, tag: u32, epoch: u32, message: Box<Message> },
+    Late { to: u32, tag: u32, epoch: u32, sent: u64, message: Box<Message> },
     /// The server says that nobody listens to a request.
     Unanswered { to: u32, epoch: u32, reply: Box<Subject> },
     /// Something of a node may be due.

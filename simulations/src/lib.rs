@@ -41,6 +41,7 @@ mod draw;
 mod fault;
 mod happening;
 mod heap;
+pub mod latency;
 mod jsonl;
 mod node;
 mod outcome;
@@ -56,7 +57,7 @@ mod traffic;
 mod witness;
 mod world;
 
-pub use checker::{Judgement, Verdict};
+pub use checker::{FailureKey, Judgement, Verdict};
 pub use clock::{Clock, DRIFT_MAX_PPB, WALL_START};
 pub use delay::Delay;
 pub use jsonl::Jsonl;

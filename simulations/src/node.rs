@@ -203,6 +203,7 @@ impl Node {
         clock.boot(around.at, origin);
         let now = clock.read(around.at);
         self.present.run = Some(Box::new(Process::new(&self.spec, catalog, entropy, now)?));
+        around.witness.checker.laws.started(around.node, self.spec.supervision.as_ref());
         self.step(around, Process::start);
         Ok(())
     }
@@ -255,7 +256,11 @@ impl Node {
     fn step(&mut self, around: &mut Around<'_>, step: impl FnOnce(&mut Process, Now, &mut Around<'_>)) {
         let Present { clock, run: Some(process), .. } = &mut self.present else { return };
         around.said = process.is_heard().then(Vec::new);
-        step(process, clock.read(around.at), around);
+        let now = clock.read(around.at);
+        if let Some(before) = process.note_time(now.mono) {
+            around.witness.checker.laws.clock_backwards(around.at, self.spec.unit.as_str(), before, now.mono);
+        }
+        step(process, now, around);
         if let Some(how) = process.over() {
             return self.fall(how, around);
         }

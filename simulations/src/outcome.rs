@@ -5,7 +5,8 @@ use std::time::Duration;
 use nunect_core::{Health, UnitId};
 use serde::{Serialize, Serializer};
 
-use crate::checker::Verdict;
+use crate::checker::{FailureKey, Judgement, Verdict};
+use crate::latency::FamilyLatency;
 use crate::trace::TraceHash;
 use crate::witness::Counters;
 
@@ -25,8 +26,10 @@ pub struct Outcome {
     pub records: u64,
     /// What was seen, in numbers.
     pub counters: Counters,
-    /// What became of each expectation.
+    /// What became of each expectation; after them, what was broken of the laws that hold in every run.
     pub expectations: Vec<Verdict>,
+    /// How long messages took, by family, when the run was told to keep that.
+    pub latency: Option<Vec<FamilyLatency>>,
     /// Every node at the end.
     pub units: Vec<UnitState>,
     /// The command that repeats this run.
@@ -38,6 +41,34 @@ impl Outcome {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.expectations.iter().all(|verdict| !verdict.judgement.is_broken())
+    }
+
+    /// What failed first, in words that are the same in every run in which the same fails.
+    #[must_use]
+    pub fn failure(&self) -> Option<FailureKey> {
+        let broken = self.expectations.iter().filter_map(|verdict| match &verdict.judgement {
+            Judgement::Broken { at, .. } => Some((at, verdict)),
+            Judgement::Met { .. } | Judgement::Untried { .. } | Judgement::Unmet { .. } => None,
+        });
+        broken.min_by_key(|(at, _)| *at).and_then(|(_, verdict)| verdict.failure())
+    }
+
+    /// The names of what it showed of that which runs should show `sometimes`.
+    pub fn seen(&self) -> impl Iterator<Item = &str> {
+        let sometimes = self.expectations.iter().filter(|verdict| verdict.sometimes);
+        sometimes.filter(|verdict| !verdict.judgement.is_unmet()).map(|verdict| verdict.name.as_str())
+    }
+
+    /// The names of what it did not show of that. A scenario is weak when no run of it shows one.
+    pub fn unseen(&self) -> impl Iterator<Item = &str> {
+        let unmet = self.expectations.iter().filter(|verdict| verdict.judgement.is_unmet());
+        unmet.map(|verdict| verdict.name.as_str())
+    }
+
+    /// Whether it left out anything that runs should show `sometimes`.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        self.unseen().next().is_some()
     }
 }
 

@@ -13,6 +13,7 @@ use nunect_core::protocol::command::{ChaosKind, CrashReport};
 use nunect_core::protocol::dead;
 use nunect_core::random::{Entropy, Rng};
 use nunect_core::requests::{Requests, Slot};
+use nunect_core::table::Table;
 use nunect_core::{
     ActorName, Birth, BusEvent, Catalog, ConfigError, Event, Health, Level, Message, Mono, NodeCommand, NodeReport,
     Now, PortName, RequestError, RequestId, Role, SessionId, StopReason, Subject, UnitId,
@@ -46,6 +47,8 @@ pub(crate) struct Process {
     /// When the earliest timer of the supervisor is due.
     timer_due: Mono,
     over: Option<Down>,
+    /// What the monotonic clock showed last.
+    last: Mono,
     office: Office,
     registry: Box<Registry>,
 }
@@ -125,6 +128,7 @@ impl Process {
             timer_due: Mono::MAX,
             components,
             over: None,
+            last: now.mono,
             office: Office {
                 outbox: Outbox::new(spec.unit.clone(), session.clone()),
                 requests: Requests::new(spec.unit.clone(), session.clone()),
@@ -164,6 +168,26 @@ impl Process {
     /// Whether and how it ended by itself.
     pub(crate) const fn over(&self) -> Option<Down> {
         self.over
+    }
+
+    /// Notes what the monotonic clock shows. Returns what it showed before, if that was later.
+    #[inline]
+    pub(crate) fn note_time(&mut self, now: Mono) -> Option<Mono> {
+        let before = std::mem::replace(&mut self.last, now);
+        (before > now).then_some(before)
+    }
+
+    pub(crate) fn components(&self) -> &[Component] {
+        &self.components
+    }
+
+    pub(crate) fn component(&self, slot: u32) -> Option<&Component> {
+        self.components.get(index(slot))
+    }
+
+    /// The units that its actors see, and how they do.
+    pub(crate) const fn directory(&self) -> &Table<UnitId, Health> {
+        self.office.directory.units()
     }
 
     pub(crate) fn health(&self) -> Health {

@@ -9,11 +9,12 @@ use nunect_core::time::nanos;
 use nunect_core::{Catalog, ConfigError, Event, Health, Message, Now, UnitId};
 
 use crate::around::Around;
-use crate::checker::Checker;
+use crate::checker::{Checker, Expectation};
 use crate::clock::Clock;
-use crate::fault::Fault;
+use crate::fault::{Fault, Liveness};
 use crate::happening::Happening;
 use crate::heap::Heap;
+use crate::latency::Latencies;
 use crate::node::{Node, NodeSpec};
 use crate::outcome::{Outcome, UnitState};
 use crate::ports::{Ports, Script};
@@ -26,6 +27,7 @@ use crate::world::flat::FlatConfig;
 use crate::world::{Harm, OUTSIDE, World, WorldPlan};
 
 mod faults;
+mod scene;
 
 use faults::Harmed;
 
@@ -80,13 +82,16 @@ impl Simulation {
     pub fn new(scenario: &Scenario, catalog: Catalog, seed: u64) -> Result<Self, ScenarioError> {
         scenario.check(&catalog)?;
         let plan = &scenario.plan;
-        let checker = Checker::new(plan.expectations.iter().cloned());
+        let faults = plan.faults(seed);
+        let recovery = plan.liveness.map(|Liveness { at, within }| Expectation::recovery(at + within, plan.duration));
+        let mut checker = Checker::new(plan.expectations.iter().cloned().chain(recovery));
+        checker.laws.expect_errors(plan.expected_errors.clone(), &faults);
         let mut simulation = Self::with(plan.world.clone(), catalog, seed, checker);
         for planned in &plan.nodes {
             simulation.plan_node(planned, plan);
         }
         simulation.world.start(&mut simulation.heap);
-        simulation.plan_faults(plan.faults(seed), plan.liveness);
+        simulation.plan_faults(faults, plan.liveness);
         simulation.name = plan.name.clone();
         simulation.replay = format!("nunect sim run {} --seed {seed}", scenario.source().path.display());
         simulation.end = plan.duration;
@@ -124,6 +129,19 @@ impl Simulation {
     /// Keeps every event from now on, for [`events`](Self::events). It costs memory for each.
     pub fn keep_events(&mut self) {
         self.witness.kept.get_or_insert_default();
+    }
+
+    /// Keeps from now on how long messages take, for [`latencies`](Self::latencies) and the outcome, in a
+    /// few megabytes at most.
+    pub fn keep_latencies(&mut self) {
+        self.witness.latencies.get_or_insert_default();
+    }
+
+    /// How long messages took by true time, from their publisher's hand-over to the receiver's process;
+    /// those since [`keep_latencies`](Self::keep_latencies).
+    #[must_use]
+    pub fn latencies(&self) -> Option<&Latencies> {
+        self.witness.latencies.as_deref()
     }
 
     /// Gives the bytes of the trace to `tap` as they come, a block at a time; from the beginning if
@@ -218,6 +236,9 @@ impl Simulation {
     pub fn step(&mut self, limit: Duration) -> bool {
         match self.heap.pop_until(nanos(limit).min(self.end)) {
             Some((at, happening)) => {
+                if self.witness.checker.due() < at {
+                    self.look(at);
+                }
                 self.now = at;
                 self.witness.counters.steps += 1;
                 self.happen(happening);
@@ -266,7 +287,8 @@ impl Simulation {
             hash: self.hash(),
             records: self.witness.recorder.records(),
             counters: self.witness.counters,
-            expectations: self.witness.checker.verdicts(self.now),
+            expectations: self.verdicts(),
+            latency: self.latencies().map(Latencies::families),
             units: self.units().collect(),
             replay: self.replay.clone(),
         }
@@ -352,7 +374,7 @@ impl Simulation {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Arrive { to, tag, epoch, sent, message } => self.arrive((to, tag, epoch), sent, message),
-            Happening::Late { to, tag, epoch, message } => self.deliver(to, tag, epoch, message),
+            Happening::Late { to, tag, epoch, sent, message } => self.deliver((to, tag, epoch), sent, message),
             Happening::Unanswered { to, epoch, reply } => {
                 if self.is_frozen(to) {
                     self.wait(to, Happening::Unanswered { to, epoch, reply });

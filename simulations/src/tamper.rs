@@ -41,6 +41,17 @@ pub(crate) enum How {
     Corrupt,
 }
 
+impl How {
+    /// Whether messages of one sender may then come out of order, or twice.
+    pub(crate) const fn disorders(self) -> bool {
+        match self {
+            Self::Late { in_order, .. } => !in_order,
+            Self::Duplicate { .. } => true,
+            Self::Corrupt => false,
+        }
+    }
+}
+
 /// The way of a message that is about to arrive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use nunect_core::protocol::family;
 use nunect_core::{ActorName, Event, Message};
 use serde::Serialize;
 
 use crate::checker::{Checker, Sighting};
+use crate::latency::Latencies;
 use crate::trace::{Record, Recorder, What, digest};
 
 /// An event that was kept.
@@ -41,12 +43,13 @@ pub(crate) struct Witness {
     pub(crate) traces: bool,
     pub(crate) checker: Checker,
     pub(crate) kept: Option<Vec<Kept>>,
+    pub(crate) latencies: Option<Box<Latencies>>,
     pub(crate) counters: Counters,
 }
 
 impl Witness {
     pub(crate) fn new(checker: Checker) -> Self {
-        Self { recorder: Recorder::new(), traces: true, checker, kept: None, counters: Counters::default() }
+        Self { recorder: Recorder::new(), traces: true, checker, kept: None, latencies: None, counters: Counters::default() }
     }
 
     pub(crate) fn record(&mut self, at: u64, node: u32, what: What<'_>) {
@@ -62,6 +65,17 @@ impl Witness {
         self.checker.event(&Sighting { at, node, actor: name, event: &event });
         if let Some(kept) = &mut self.kept {
             kept.push(Kept { at, node, actor: slot, event });
+        }
+    }
+
+    /// A message that was published at `sent` reaches a node.
+    #[inline]
+    pub(crate) fn arrived(&mut self, at: u64, sent: u64, node: u32, message: &Message) {
+        if let Some(latencies) = &mut self.latencies {
+            latencies.record(at, family(&message.subject), at.saturating_sub(sent));
+        }
+        if self.checker.counts() {
+            self.checker.arrived(at, sent, node, message);
         }
     }
 

@@ -7,9 +7,13 @@ use nunect_core::{ActorName, Event, Period};
 
 use super::error::{Problems, did_you_mean};
 use super::faults::resolve_names;
-use super::file::{AfterEntry, AlwaysEntry, ExpectEntry, FaultEntry, FilterEntry, Names, SameEntry};
+use super::file::{AfterEntry, AlwaysEntry, ExpectEntry, FaultEntry, FilterEntry, Names, SameEntry, SightEntry};
 use super::plan::Plan;
+use crate::checker::errors::ERRORS;
 use crate::checker::{Expectation, Filter, Rule, Same, Trigger};
+use state::{Sight, needs_nodes};
+
+mod state;
 
 /// Before the names of events that are not in [`Event::NAMES`].
 const CUSTOM: &str = "custom:";
@@ -35,6 +39,28 @@ pub(crate) fn resolve(
     expectations
 }
 
+/// Resolves the errors that are expected.
+pub(crate) fn resolve_errors(
+    entries: &[FilterEntry],
+    faults: &[FaultEntry],
+    plan: &Plan,
+    problems: &mut Problems,
+) -> Vec<Filter> {
+    let mut filters = Vec::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let key = format!("expect_errors[{number}]");
+        let Some(filter) = (Resolver { faults, plan, problems }).filter(&key, entry) else { continue };
+        if ERRORS.contains(&filter.event.as_str()) {
+            filters.push(filter);
+        } else {
+            let key = if problems.has(&format!("{key}.event")) { format!("{key}.event") } else { key };
+            let help = format!("errors are {}", ERRORS.join(", "));
+            problems.add(key, format!("`{}` is no error, and needs not be expected", filter.event), help);
+        }
+    }
+    filters
+}
+
 struct Resolver<'a> {
     faults: &'a [FaultEntry],
     plan: &'a Plan,
@@ -43,42 +69,109 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn rule(&mut self, key: &str, entry: &ExpectEntry) -> Option<(Rule, String)> {
-        match entry {
-            ExpectEntry { always: Some(always), within: None, after: None, see: None, same: None, .. } => {
-                self.always(&format!("{key}.always"), always)
+        let ExpectEntry { always, within, after, see, same, eventually, sometimes, name: _ } = entry;
+        let alone = after.is_none() && see.is_none() && same.is_none();
+        match (always, within, eventually, sometimes) {
+            (Some(always), None, None, None) if alone => self.always(&format!("{key}.always"), always),
+            (None, Some(limit), None, None) if see.is_some() => {
+                self.within(key, *limit, after.as_ref(), see.as_ref()?, *same)
             }
-            ExpectEntry { always: None, within: Some(limit), see: Some(see), after, same, .. } => {
-                self.within(key, *limit, after.as_ref(), see, *same)
-            }
-            _ => {
+            (None, None, Some(sight), None) if alone => self.eventually(&format!("{key}.eventually"), sight),
+            (None, None, None, Some(sight)) if alone => self.sometimes(&format!("{key}.sometimes"), sight),
+            (_, _, _, _) => {
                 let help = "write `always: { without: EVENT }` or `within: 15s`, `after: …` and `see: EVENT`";
-                self.problems.add(
-                    key,
-                    "an expectation is either `always`, or `within` a time with what to `see`",
-                    help,
-                );
+                let reason = "an expectation is either `always`, or `within` a time with what to `see`, or `eventually`, or `sometimes`";
+                self.problems.add(key, reason, help);
                 None
             }
         }
     }
 
     fn always(&mut self, key: &str, always: &AlwaysEntry) -> Option<(Rule, String)> {
-        let without = self.filter(&format!("{key}.without"), &always.without)?;
-        let from = always.from.map_or(0, |from| nanos(from.0));
-        let until = always.until.map_or(self.plan.duration, |until| nanos(until.0));
-        if from >= until || from >= self.plan.duration {
-            let side = if always.until.is_some() { "until" } else { "from" };
+        let AlwaysEntry { without, hold, from, until } = always;
+        let start = from.map_or(0, |from| nanos(from.0));
+        let end = until.map(|until| nanos(until.0));
+        let (rule, mut words) = match (without, hold) {
+            (Some(without), None) => {
+                let without = self.filter(&format!("{key}.without"), without)?;
+                let words = format!("always without {}", without.words);
+                let until = end.unwrap_or(self.plan.duration);
+                (Rule::Always { without, from: start, until }, words)
+            }
+            (None, Some(hold)) => self.hold(&format!("{key}.hold"), hold, (start, end), from.is_some())?,
+            (Some(_), Some(_)) | (None, None) => {
+                let reason = "what is always so is either `without` an event, or what must `hold`";
+                self.problems.add(key, reason, "write `without: EVENT` or `hold: { nodes: n*, connected: true }`");
+                return None;
+            }
+        };
+        if start >= end.unwrap_or(self.plan.duration) || start >= self.plan.duration {
+            let side = if until.is_some() { "until" } else { "from" };
             self.problems.add(format!("{key}.{side}"), "no time of the run is left to check", "");
             return None;
         }
-        let mut words = format!("always without {}", without.words);
-        if let Some(from) = always.from {
-            words += &format!(" from {from}");
+        words.extend(from.map(|from| format!(" from {from}")));
+        words.extend(until.map(|until| format!(" until {until}")));
+        Some((rule, words))
+    }
+
+    fn hold(
+        &mut self,
+        key: &str,
+        hold: &SightEntry,
+        (from, until): (u64, Option<u64>),
+        has_from: bool,
+    ) -> Option<(Rule, String)> {
+        let state = match self.sight(key, hold)? {
+            Sight::State(state) => state,
+            Sight::Event(_) => {
+                self.problems.add(key, "an event happens and does not hold", "write `without: EVENT`");
+                return None;
+            }
+        };
+        let (what, words) = self.condition(key, &state, (from, until))?;
+        if needs_nodes(&what) && from < self.plan.spread {
+            let spread = Period(Duration::from_nanos(self.plan.spread));
+            let above = key.trim_end_matches(".hold");
+            let key = if has_from { format!("{above}.from") } else { key.to_owned() };
+            self.problems.add(
+                key,
+                format!("nodes are still starting until {spread}"),
+                format!("write `from: {spread}`"),
+            );
+            return None;
         }
-        if let Some(until) = always.until {
-            words += &format!(" until {until}");
+        let until = until.unwrap_or(self.plan.duration);
+        Some((Rule::Hold { what, from, until }, format!("always {words}")))
+    }
+
+    fn eventually(&mut self, key: &str, sight: &SightEntry) -> Option<(Rule, String)> {
+        let end = self.plan.duration;
+        match self.sight(key, sight)? {
+            Sight::Event(filter) => {
+                let see = self.filter(key, &filter)?;
+                let words = format!("eventually {}", see.words);
+                Some((Rule::Within { limit: end, after: Trigger::Start, see, same: Same::Nothing }, words))
+            }
+            Sight::State(state) => {
+                let (what, words) = self.condition(key, &state, (0, None))?;
+                Some((Rule::Finally { what, end }, format!("eventually {words}")))
+            }
         }
-        Some((Rule::Always { without, from, until }, words))
+    }
+
+    fn sometimes(&mut self, key: &str, sight: &SightEntry) -> Option<(Rule, String)> {
+        match self.sight(key, sight)? {
+            Sight::Event(filter) => {
+                let see = self.filter(key, &filter)?;
+                let words = format!("sometimes {}", see.words);
+                Some((Rule::Sometimes { see }, words))
+            }
+            Sight::State(state) => {
+                let (what, words) = self.condition(key, &state, (0, None))?;
+                Some((Rule::SometimesSo { what }, format!("sometimes {words}")))
+            }
+        }
     }
 
     fn within(
@@ -86,10 +179,10 @@ impl Resolver<'_> {
         key: &str,
         limit: Period,
         after: Option<&AfterEntry>,
-        see: &FilterEntry,
+        see: &SightEntry,
         same: Option<SameEntry>,
     ) -> Option<(Rule, String)> {
-        let see = self.filter(&format!("{key}.see"), see)?;
+        let sight = self.sight(&format!("{key}.see"), see)?;
         let (after, earliest, since) = self.trigger(&format!("{key}.after"), after)?;
         let same = match (same, &after) {
             (None, _) => Same::Nothing,
@@ -108,8 +201,38 @@ impl Resolver<'_> {
             self.problems.add(format!("{key}.within"), reason, "make the run longer or the time shorter");
             return None;
         }
-        let words = format!("{} within {limit} after {since}", see.words);
-        Some((Rule::Within { limit: nanos(limit.0), after, see, same }, words))
+        self.seen_within(key, sight, nanos(limit.0), after, same)
+            .map(|(rule, words)| (rule, format!("{words} within {limit} after {since}")))
+    }
+
+    fn seen_within(
+        &mut self,
+        key: &str,
+        sight: Sight,
+        limit: u64,
+        after: Trigger,
+        same: Same,
+    ) -> Option<(Rule, String)> {
+        let see_key = format!("{key}.see");
+        let state = match sight {
+            Sight::Event(filter) => {
+                let see = self.filter(&see_key, &filter)?;
+                let words = see.words.clone();
+                return Some((Rule::Within { limit, after, see, same }, words));
+            }
+            Sight::State(state) => state,
+        };
+        if same != Same::Nothing {
+            self.problems.add(format!("{key}.same"), "a state is not that of one node or actor", "leave it out");
+            return None;
+        }
+        if state.delivery.is_some() {
+            let help = "write `always: { hold: { delivery: … }, from: …, until: … }`";
+            self.problems.add(see_key, "what becomes of messages is judged at the end of the run", help);
+            return None;
+        }
+        let (what, words) = self.condition(&see_key, &state, (0, None))?;
+        Some((Rule::Reach { limit, after, what }, words))
     }
 
     /// What starts a time, when that is at the earliest, and what it is called.
@@ -222,3 +345,6 @@ impl Resolver<'_> {
         ActorName::new(actor).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

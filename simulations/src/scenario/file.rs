@@ -21,9 +21,12 @@ mod expect;
 pub(crate) mod faults;
 mod traffic;
 
-pub(crate) use expect::{AfterEntry, AlwaysEntry, ExpectEntry, FilterEntry, SameEntry};
-pub(crate) use traffic::{TalkEntry, TelemetryEntry, TrafficEntry};
+pub(crate) use expect::{
+    AfterEntry, AlwaysEntry, DeliveryEntry, ExpectEntry, FilterEntry, LatencyEntry, LongSight, MailboxEntry, SameEntry,
+    SightEntry, StandingEntry, SupervisorEntry,
+};
 pub(crate) use faults::{FaultEntry, LivenessEntry, SwarmEntry};
+pub(crate) use traffic::{TalkEntry, TelemetryEntry, TrafficEntry};
 
 /// Reads a file: the one place of the crate that touches the file system.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
@@ -76,6 +79,9 @@ pub(crate) struct ScenarioFile {
     /// What is expected of them.
     #[serde(default)]
     pub(crate) expect: Vec<ExpectEntry>,
+    /// Errors that are no surprise: any other that no fault explains fails the run.
+    #[serde(default)]
+    pub(crate) expect_errors: Vec<FilterEntry>,
 }
 
 const fn one() -> u64 {

@@ -10,7 +10,7 @@ use super::error::{Problems, did_you_mean};
 use super::faults::FaultPlan;
 use super::file::{Actors, Group, ScenarioFile, World};
 use super::{expect, faults, traffic};
-use crate::checker::Expectation;
+use crate::checker::{Expectation, Filter};
 use crate::clock::DRIFT_MAX_PPB;
 use crate::clock::config::ClocksConfig;
 use crate::delay::Delay;
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     /// When all faults end, and how soon all must be well.
     pub(crate) liveness: Option<Liveness>,
     pub(crate) expectations: Vec<Expectation>,
+    /// Errors that are no surprise.
+    pub(crate) expected_errors: Vec<Filter>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +80,7 @@ impl Plan {
         }
         if problems.is_empty() {
             plan.expectations = expect::resolve(&file.expect, &file.faults, &plan, problems);
+            plan.expected_errors = expect::resolve_errors(&file.expect_errors, &file.faults, &plan, problems);
         }
         plan
     }

@@ -86,7 +86,10 @@ impl Simulation {
                 }
             }
             (Kind::Actor { .. }, false) => {}
-            (Kind::Tamper(tampering), true) => self.harmed.tamper.begin(number, *tampering),
+            (Kind::Tamper(tampering), true) => {
+                self.witness.checker.laws.order_excused |= tampering.how.disorders();
+                self.harmed.tamper.begin(number, *tampering);
+            }
             (Kind::Tamper(_), false) => self.harmed.tamper.end(number),
             (Kind::Clock { nodes, begin, .. }, true) => self.clock_faults(nodes, begin),
             (Kind::Clock { nodes, end: Some(end), .. }, false) => self.clock_faults(nodes, end),
@@ -149,7 +152,8 @@ impl Simulation {
         for happening in waiting {
             match happening {
                 // It was admitted when it came.
-                Happening::Late { to, tag, message, .. } | Happening::Arrive { to, tag, message, .. } => {
+                Happening::Late { to, tag, sent, message, .. } | Happening::Arrive { to, tag, sent, message, .. } => {
+                    self.witness.arrived(self.now, sent, to, &message);
                     self.at_node(to, |node, around| node.arrive(tag, message, around));
                 }
                 Happening::Unanswered { to, reply, .. } => {
@@ -187,7 +191,7 @@ impl Simulation {
     /// A message reaches a node, unless it suffers on its last step.
     pub(super) fn arrive(&mut self, (to, tag, epoch): (u32, u32, u32), sent: u64, mut message: Box<Message>) {
         if self.harmed.tamper.is_idle(self.now) {
-            return self.deliver(to, tag, epoch, message);
+            return self.deliver((to, tag, epoch), sent, message);
         }
         let sender = message.headers.stamp().map(|stamp| &stamp.unit);
         let number = sender.and_then(|unit| self.numbers.get(unit)).copied();
@@ -199,21 +203,22 @@ impl Simulation {
             let message = message.clone();
             // Not before the first.
             let again = later.map_or(again, |later| again.max(later));
-            self.heap.push(again, channel, Happening::Late { to, tag, epoch, message });
+            self.heap.push(again, channel, Happening::Late { to, tag, epoch, sent, message });
         }
         match later {
-            Some(later) => self.heap.push(later, channel, Happening::Late { to, tag, epoch, message }),
-            None => self.deliver(to, tag, epoch, message),
+            Some(later) => self.heap.push(later, channel, Happening::Late { to, tag, epoch, sent, message }),
+            None => self.deliver((to, tag, epoch), sent, message),
         }
     }
 
     /// A message reaches a node.
-    pub(super) fn deliver(&mut self, to: u32, tag: u32, epoch: u32, message: Box<Message>) {
+    pub(super) fn deliver(&mut self, (to, tag, epoch): (u32, u32, u32), sent: u64, message: Box<Message>) {
         if !self.world.admits(to, epoch) {
             self.witness.lost(self.now, to, message.subject.as_str());
         } else if self.is_frozen(to) {
-            self.wait(to, Happening::Late { to, tag, epoch, message });
+            self.wait(to, Happening::Late { to, tag, epoch, sent, message });
         } else {
+            self.witness.arrived(self.now, sent, to, &message);
             self.at_node(to, |node, around| node.arrive(tag, message, around));
         }
     }
