@@ -12,8 +12,10 @@ use crate::real::Conditions;
 use crate::unit::{Unit, clean, config};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Several heartbeats of each unit.
-const STAND: Duration = Duration::from_secs(4);
+/// Several heartbeats of each unit. Not whole intervals, which would put the cut beside the heartbeat of the last to join.
+const STAND: Duration = Duration::from_millis(4_400);
+/// A heartbeat that was on the link when it was cut still arrives.
+const UNDER_WAY: Duration = Duration::from_millis(50);
 /// From heal until all is settled.
 const RECOVERY: Duration = Duration::from_secs(8);
 
@@ -53,8 +55,8 @@ pub(crate) fn offline_decisions(interval: Duration, cut: Duration) -> (Decisions
     let heartbeats = ear.end(&mesh);
     let last_heard = |id: &&str| {
         let subject = format!("ops.heartbeat.{id}");
-        let before = heartbeats.iter().filter(|(of, at)| *of == subject && *at < cut_at).map(|(_, at)| *at);
-        ((*id).to_owned(), cut_at.duration_since(before.max().expect("heard before the cut")))
+        let before = heartbeats.iter().filter(|(of, at)| *of == subject && *at < cut_at + UNDER_WAY).map(|(_, at)| *at);
+        ((*id).to_owned(), cut_at.saturating_duration_since(before.max().expect("heard before the cut")))
     };
     let last_heard = [WATCHER, VICTIM, NEAR, FAR[0], FAR[1]].iter().map(last_heard).collect();
     let said = watcher.unexpected();
