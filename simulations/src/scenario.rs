@@ -117,6 +117,12 @@ impl Scenario {
         self.plan.nodes.len()
     }
 
+    /// The names of what runs of it should show `sometimes`.
+    pub fn sometimes(&self) -> impl Iterator<Item = &str> {
+        let wanted = self.plan.expectations.iter().filter(|expectation| expectation.rule.is_sometimes());
+        wanted.map(|expectation| expectation.name.as_str())
+    }
+
     /// The file that it came from.
     #[must_use]
     pub fn source(&self) -> &Source {

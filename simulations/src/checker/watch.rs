@@ -240,8 +240,8 @@ impl Watch {
             None => self.judge(end, scene),
         };
         let Expectation { name, line, rule } = &self.expectation;
-        let sometimes = matches!(rule, Rule::Sometimes { .. } | Rule::SometimesSo { .. });
-        Verdict { name: name.clone(), line: *line, about: rule.about().to_owned(), sometimes, judgement }
+        let (name, about, sometimes) = (name.clone(), rule.about().to_owned(), rule.is_sometimes());
+        Verdict { name, line: *line, about, sometimes, judgement }
     }
 
     /// The same of one that nothing broke as the run went on.
@@ -294,6 +294,11 @@ fn time(nanos: u64) -> Period {
 }
 
 impl Rule {
+    /// Whether not every run must meet it.
+    pub(crate) const fn is_sometimes(&self) -> bool {
+        matches!(self, Self::Sometimes { .. } | Self::SometimesSo { .. })
+    }
+
     /// What it is about, in a word.
     const fn about(&self) -> &str {
         match self {

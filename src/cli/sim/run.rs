@@ -145,12 +145,14 @@ fn tell(scenario: &Scenario, outcome: &Outcome, wall: Duration, console: &Consol
             Judgement::Met { tests: 0 | 1 } => (console.paint(Tone::Good, "met    "), String::new()),
             Judgement::Met { tests } => (console.paint(Tone::Good, "met    "), format!("each of {tests} times")),
             Judgement::Untried { why } => (console.paint(Tone::Warn, "untried"), why.clone()),
+            Judgement::Unmet { why } => (console.paint(Tone::Warn, "unseen "), why.clone()),
             Judgement::Broken { at, why, times } => (
                 console.paint(Tone::Bad, "BROKEN "),
                 format!("{}, first at {:.3} s: {why}", count(*times, "time"), at.as_secs_f64()),
             ),
         };
-        let line = console.paint(Tone::Dim, &format!("line {}", verdict.line));
+        let line = if verdict.is_built_in() { "built in".to_owned() } else { format!("line {}", verdict.line) };
+        let line = console.paint(Tone::Dim, &line);
         console.line(&format!("  {mark}  {}  {line}", verdict.name));
         if !words.is_empty() {
             console.line(&console.paint(Tone::Dim, &format!("           {words}")));
