@@ -85,6 +85,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether a node has GPS to lose.
+    pub(super) fn has_gps(&self, node: u32) -> bool {
+        usize::try_from(node).ok().and_then(|node| self.nodes.get(node)).is_some_and(|node| node.clocks.gps)
+    }
+}
+
 impl Strike {
     /// When it is over; never, if not given.
     pub(super) fn end(&self) -> Option<u64> {
@@ -185,7 +192,8 @@ fn draft(key: &str, entry: &FaultEntry, all: &[FaultEntry], resolver: &mut Resol
         resolver.problem(format!("{kind_key}.for"), "it would be over before it began", "leave it out for ever");
     }
     let end = lasts.map(|lasts| at.saturating_add(nanos(lasts.0)));
-    if when.is_once() && end.is_some_and(|end| end > resolver.plan.duration) {
+    let runs_out = at < resolver.plan.duration && end.is_some_and(|end| end > resolver.plan.duration);
+    if when.is_once() && runs_out {
         let reason = format!("it would last beyond the end of the run at {}", shown(resolver.plan.duration));
         resolver.problem(format!("{kind_key}.for"), reason, "leave it out for the rest of the run");
     }

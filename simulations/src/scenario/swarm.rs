@@ -83,29 +83,52 @@ pub(super) fn resolve(told: &SwarmEntry, resolver: &mut Resolver<'_>) -> Option<
     if longest < MS {
         resolver.problem("swarm.longest", "no fault is shorter than 1ms", "write 30s");
     }
-    let kinds = kinds(told, resolver)?;
+    let nodes = match &told.nodes {
+        Some(names) => resolver.names("swarm.nodes", names)?,
+        None => (0..).take(resolver.units.len()).collect(),
+    };
+    let kinds = kinds(told, &nodes, resolver)?;
     let most = until.saturating_sub(from) / (every / 2).max(1);
     if most.saturating_mul(u64::try_from(kinds.len()).unwrap_or(u64::MAX)) >= STRIKES_MAX {
         let reason = format!("more than {STRIKES_MAX} faults would strike");
         resolver.problem("swarm.every", reason, "let them strike less often");
         return None;
     }
-    let nodes = match &told.nodes {
-        Some(names) => resolver.names("swarm.nodes", names)?,
-        None => (0..).take(resolver.units.len()).collect(),
-    };
     Some(Swarm { from, until, every, longest, kinds, nodes })
 }
 
 /// The kinds that may strike.
-fn kinds(told: &SwarmEntry, resolver: &mut Resolver<'_>) -> Option<Vec<KindName>> {
-    let fits = |kind: &KindName| *kind != KindName::Link || resolver.plan.world.is_layered();
+fn kinds(told: &SwarmEntry, nodes: &[u32], resolver: &mut Resolver<'_>) -> Option<Vec<KindName>> {
+    let plan = resolver.plan;
+    let gps = nodes.iter().any(|&node| plan.has_gps(node));
+    let fits = |kind: &KindName| match kind {
+        KindName::Link => plan.world.is_layered(),
+        KindName::GpsLoss => gps,
+        KindName::Partition
+        | KindName::Crash
+        | KindName::Stop
+        | KindName::Pause
+        | KindName::Panic
+        | KindName::Hang
+        | KindName::StopActor
+        | KindName::Late
+        | KindName::Duplicate
+        | KindName::Reorder
+        | KindName::Corrupt
+        | KindName::ClockStep
+        | KindName::ClockDrift => true,
+    };
     let Some(kinds) = &told.kinds else {
         return Some(KindName::ALL.into_iter().filter(fits).collect());
     };
     if let Some(place) = kinds.iter().position(|kind| !fits(kind)) {
         let key = format!("swarm.kinds[{place}]");
-        resolver.problem(key, "the flat world has no links", "leave it out, or choose the layered world");
+        let (reason, help) = if kinds.get(place) == Some(&KindName::Link) {
+            ("the flat world has no links", "leave it out, or choose the layered world")
+        } else {
+            ("no node of these has GPS", "leave it out, or give them `clocks: { gps: true }`")
+        };
+        resolver.problem(key, reason, help);
         return None;
     }
     if kinds.is_empty() {
@@ -168,12 +191,13 @@ impl Swarm {
         let units = plan.units();
         let bits = |purpose: &str| draw(mood.number, purpose, at);
         let crowd = usize::try_from(between(bits("crowd"), 1, mood.crowd)).unwrap_or(1);
-        let crowd = ranked(&self.nodes, crowd, bits("nodes"), &units);
+        let suits = |node: &u32| mood.kind != KindName::GpsLoss || plan.has_gps(*node);
+        let nodes: Vec<u32> = self.nodes.iter().copied().filter(suits).collect();
+        let crowd = ranked(&nodes, crowd, bits("nodes"), &units);
         let chosen = |nodes: &[u32]| Chosen::Names(names::compress(nodes, &units));
         let nodes = chosen(&crowd);
         let lasting = Some(shown(whole(between(bits("for"), mood.longest / 10, mood.longest), u64::MAX).max(MS)));
-        let direction = [Direction::To, Direction::From, Direction::Both][usize::try_from(bits("way") % 3).ok()?];
-        let (share, one_way) = (mood.share, plan.world.is_layered() && bits("way") & 8 == 0);
+        let one_way = plan.world.is_layered() && bits("way") & 8 == 0;
         let sign = |size: u64| i64::try_from(size).map(|size| if bits("sign") & 1 == 0 { size } else { -size });
         let outage = |nodes| OutageEntry { nodes, lasting };
         Some(match mood.kind {
@@ -196,20 +220,9 @@ impl Swarm {
             KindName::Hang => Mishap::Hang(self.actor(bits("actor"), plan)?),
             KindName::StopActor => Mishap::StopActor(self.actor(bits("actor"), plan)?),
             KindName::Link => Mishap::Link(self.link(mood, at, lasting, plan)?),
-            KindName::Late => {
-                let mean = shown(whole(between(bits("delay"), MS, LATE_MAX), u64::MAX));
-                let (delay, in_order) = (Delay::Exponential(mean), true);
-                Mishap::Late(LateEntry { nodes, share, delay, direction, in_order, lasting })
+            KindName::Late | KindName::Duplicate | KindName::Reorder | KindName::Corrupt => {
+                mood.messages(at, nodes, lasting)?
             }
-            KindName::Duplicate => {
-                let delay = Delay::Uniform(Period::default(), super::file::faults::window());
-                Mishap::Duplicate(DuplicateEntry { nodes, share, delay, direction, lasting })
-            }
-            KindName::Reorder => {
-                let window = shown(whole(between(bits("delay"), MS, 100 * MS), u64::MAX));
-                Mishap::Reorder(ReorderEntry { nodes, share, window, direction, lasting })
-            }
-            KindName::Corrupt => Mishap::Corrupt(CorruptEntry { nodes, share, direction, lasting }),
             KindName::ClockStep => {
                 let by = Shift { ns: sign(whole(between(bits("by"), MS, STEP_MAX), u64::MAX)).ok()? };
                 Mishap::ClockStep(ClockStepEntry { nodes, by })
@@ -261,6 +274,42 @@ impl Swarm {
             _ => link.clog = true,
         }
         Some(link)
+    }
+}
+
+impl Mood {
+    /// What befalls the messages of these nodes.
+    fn messages(&self, at: u64, nodes: Chosen, lasting: Option<Period>) -> Option<Mishap> {
+        let bits = |purpose: &str| draw(self.number, purpose, at);
+        let direction = [Direction::To, Direction::From, Direction::Both][usize::try_from(bits("way") % 3).ok()?];
+        let share = self.share;
+        Some(match self.kind {
+            KindName::Late => {
+                let mean = shown(whole(between(bits("delay"), MS, LATE_MAX), u64::MAX));
+                let (delay, in_order) = (Delay::Exponential(mean), true);
+                Mishap::Late(LateEntry { nodes, share, delay, direction, in_order, lasting })
+            }
+            KindName::Duplicate => {
+                let delay = Delay::Uniform(Period::default(), super::file::faults::window());
+                Mishap::Duplicate(DuplicateEntry { nodes, share, delay, direction, lasting })
+            }
+            KindName::Reorder => {
+                let window = shown(whole(between(bits("delay"), MS, 100 * MS), u64::MAX));
+                Mishap::Reorder(ReorderEntry { nodes, share, window, direction, lasting })
+            }
+            KindName::Corrupt => Mishap::Corrupt(CorruptEntry { nodes, share, direction, lasting }),
+            KindName::Partition
+            | KindName::Crash
+            | KindName::Stop
+            | KindName::Pause
+            | KindName::Panic
+            | KindName::Hang
+            | KindName::StopActor
+            | KindName::Link
+            | KindName::ClockStep
+            | KindName::ClockDrift
+            | KindName::GpsLoss => return None,
+        })
     }
 }
 

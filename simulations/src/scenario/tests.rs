@@ -87,8 +87,9 @@ fn a_good_scenario_is_read_whole() {
     assert_eq!(units, ["hub0", "hub1", "lone"]);
     let kinds = |node: usize| plan.nodes[node].actors.iter().map(|actor| actor.kind.clone()).collect::<Vec<_>>();
     assert_eq!((kinds(0), kinds(2)), (vec!["heart".to_owned(), "ear".to_owned()], vec!["ear".to_owned()]));
-    assert_eq!((plan.nodes[0].offset_max_ns, plan.nodes[2].offset_max_ns), (50_000_000, 0));
-    assert_eq!(plan.nodes[2].drift_max_ppb, 20_000);
+    let clocks = |node: usize| plan.nodes[node].clocks;
+    assert_eq!((clocks(0).offset.0, clocks(2).offset.0), (Duration::from_millis(50), Duration::ZERO));
+    assert_eq!(clocks(2).drift.ppb, 20_000);
     assert_eq!(plan.expectations[0].name, "always without escalated");
     let words = "unit_online about hub0 on hub1 (ear) within 15s after the end of `cut`";
     assert_eq!(plan.expectations[1].name, words);

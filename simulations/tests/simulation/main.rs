@@ -1,8 +1,10 @@
 //! The simulator from outside: what it hosts, how its world behaves, and what its scenarios find.
 
+mod checkers;
 mod faults;
 mod groups;
 mod host;
 mod mesh;
 mod scenarios;
 mod support;
+mod trouble;

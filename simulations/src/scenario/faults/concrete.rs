@@ -8,6 +8,12 @@ use crate::scenario::Scenario;
 use crate::scenario::file::faults::FaultEntry;
 
 impl Scenario {
+    /// How often faults strike in a run with `seed`.
+    #[must_use]
+    pub fn faults(&self, seed: u64) -> usize {
+        expand::strikes(&self.plan, seed).len()
+    }
+
     /// The same scenario with the faults that `seed` draws in place of those that are still to be drawn,
     /// each with its time, nodes, duration and name, and with this seed. A run of it is the same run.
     #[must_use]

@@ -78,8 +78,15 @@ impl Resolver<'_> {
                 self.tamper(&key, (&told.nodes, told.share, told.direction), number, how)
             }
             Mishap::Corrupt(told) => self.tamper(&key, (&told.nodes, told.share, told.direction), number, How::Corrupt),
+            Mishap::ClockStep(_) | Mishap::ClockDrift(_) | Mishap::GpsLoss(_) => self.clock(&key, mishap),
+        }
+    }
+
+    /// What befalls clocks.
+    fn clock(&mut self, key: &str, mishap: &Mishap) -> Option<Kind> {
+        let nodes = self.chosen(&format!("{key}.nodes"), mishap.nodes()?)?;
+        match mishap {
             Mishap::ClockStep(told) => {
-                let nodes = self.chosen(&format!("{key}.nodes"), &told.nodes)?;
                 if told.by.ns == 0 || told.by.ns.unsigned_abs() > nanos(YEAR.0) {
                     self.problem(format!("{key}.by"), "a clock steps by more than nothing and at most a year", "");
                     return None;
@@ -87,7 +94,6 @@ impl Resolver<'_> {
                 Some(Kind::Clock { nodes, begin: ClockFault::Step { by_ns: told.by.ns }, end: None })
             }
             Mishap::ClockDrift(told) => {
-                let nodes = self.chosen(&format!("{key}.nodes"), &told.nodes)?;
                 let ppb = told.by.ppb;
                 if ppb == 0 || ppb.unsigned_abs() > DRIFT_MAX_PPB.unsigned_abs() {
                     let max = DRIFT_MAX_PPB / 1_000;
@@ -98,11 +104,28 @@ impl Resolver<'_> {
                 let (begin, end) = (ClockFault::Drift { ppb }, Some(ClockFault::Drift { ppb: 0 }));
                 Some(Kind::Clock { nodes, begin, end })
             }
-            Mishap::GpsLoss(told) => {
-                let nodes = self.chosen(&format!("{key}.nodes"), &told.nodes)?;
+            Mishap::GpsLoss(_) => {
+                if let Some(node) = nodes.iter().find(|node| !self.plan.has_gps(**node)) {
+                    let unit = usize::try_from(*node).ok().and_then(|node| self.units.get(node))?;
+                    let reason = format!("{unit} has no GPS");
+                    self.problem(format!("{key}.nodes"), reason, "give it `clocks: { gps: true }`");
+                    return None;
+                }
                 let (begin, end) = (ClockFault::Gps { present: false }, Some(ClockFault::Gps { present: true }));
                 Some(Kind::Clock { nodes, begin, end })
             }
+            Mishap::Partition(_)
+            | Mishap::Crash(_)
+            | Mishap::Stop(_)
+            | Mishap::Pause(_)
+            | Mishap::Panic(_)
+            | Mishap::Hang(_)
+            | Mishap::StopActor(_)
+            | Mishap::Link(_)
+            | Mishap::Late(_)
+            | Mishap::Duplicate(_)
+            | Mishap::Reorder(_)
+            | Mishap::Corrupt(_) => None,
         }
     }
 
@@ -255,13 +278,14 @@ impl Resolver<'_> {
             self.problem(format!("{key}.delay.uniform"), "the second time is shorter than the first", "swap them");
             return None;
         }
-        let longest = match delay {
-            Delay::Exponential(mean) => mean,
-            Delay::Fixed(_) | Delay::Uniform(..) => delay.max(),
+        let (word, longest) = match delay {
+            Delay::Fixed(period) => ("fixed", period),
+            Delay::Uniform(_, longest) => ("uniform", longest),
+            Delay::Exponential(mean) => ("exponential", mean),
         };
-        if longest.0.is_zero() && matches!(delay, Delay::Exponential(_)) || longest.0 > DELAY_MAX {
+        if longest.0.is_zero() || longest.0 > DELAY_MAX {
             let reason = format!("not a time up to {}", Period(DELAY_MAX));
-            self.problem(format!("{key}.delay"), reason, "");
+            self.problem(format!("{key}.delay.{word}"), reason, "write 200ms");
             return None;
         }
         Some(())
