@@ -1,7 +1,8 @@
 //! What holds in every run, whatever its scenario expects.
 //!
-//! The laws are looked at in every step of every run and therefore cost next to nothing: for each node
-//! a small table of what it published last and of what reached its mailboxes last, and a comparison.
+//! The laws are looked at in every step of every run and therefore cost next to nothing: for each of the
+//! first nodes a small table of what it published last and of what reached its mailboxes last, and a
+//! comparison.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,10 +47,13 @@ impl Law {
     }
 }
 
+/// The nodes whose messages are watched, from the first on. The code that numbers and delivers is the same
+/// for all nodes, and tables for thousands of them would not stay in the cache.
+const NODES_WATCHED: usize = 256;
 /// Of how many subjects a node's latest numbers are kept.
 const PUBLISHED: usize = 16;
 /// Of how many senders' subjects the latest numbers are kept that reached a node's mailboxes.
-const TAKEN: usize = 64;
+const TAKEN: usize = 32;
 
 /// Set beside the number of a message on which the actor crashed: it may come once more.
 const CRASHED: u64 = 1 << 63;
@@ -88,7 +92,9 @@ impl Laws {
 
     /// One more node belongs to the run.
     pub(crate) fn add(&mut self) {
-        self.nodes.push(Watched::default());
+        if self.nodes.len() < NODES_WATCHED {
+            self.nodes.push(Watched::default());
+        }
     }
 
     /// A node starts with its actors in this tree; without one, nobody restarts with anybody else.
@@ -99,8 +105,8 @@ impl Laws {
     /// A node hands a message to the bus.
     #[inline]
     pub(crate) fn published(&mut self, at: u64, node: u32, message: &Message) {
-        let Some((session, sequence)) = numbered(message) else { return };
         let Some(watched) = self.nodes.get_mut(index(node)) else { return };
+        let Some((session, sequence)) = numbered(message) else { return };
         let key = fingerprint(0, &[session, message.subject.as_str()]);
         if let Some(before) = watched.published.replace(key, sequence)
             && sequence <= before
@@ -114,8 +120,8 @@ impl Laws {
     /// A mailbox gives a message to its actor. `reads` is what the mailbox subscribes to.
     #[inline]
     pub(crate) fn taken(&mut self, at: u64, node: u32, slot: u32, message: &Message, reads: &[Subscription]) {
-        let Some((session, sequence)) = numbered(message) else { return };
         let Some(watched) = self.nodes.get_mut(index(node)) else { return };
+        let Some((session, sequence)) = numbered(message) else { return };
         let key = fingerprint(slot.into(), &[session, message.subject.as_str()]);
         match watched.taken.replace(key, sequence) {
             Some(before) if sequence <= before & !CRASHED && before != sequence | CRASHED => {
@@ -141,8 +147,8 @@ impl Laws {
 
     /// The actor crashed on a message that it was given.
     pub(crate) fn crashed(&mut self, node: u32, slot: u32, message: &Message) {
-        let Some((session, sequence)) = numbered(message) else { return };
         let Some(watched) = self.nodes.get_mut(index(node)) else { return };
+        let Some((session, sequence)) = numbered(message) else { return };
         let key = fingerprint(slot.into(), &[session, message.subject.as_str()]);
         watched.taken.replace(key, sequence | CRASHED);
     }

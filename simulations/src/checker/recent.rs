@@ -1,30 +1,47 @@
 //! What was seen last, of the many things that are seen: a small table without growth.
 
-/// A number for a thing that has several names. 64 bits are enough for what is looked up by chance to
-/// be something else hardly once in the lifetime of the universe.
+/// A number for a thing that has several names. 64 bits are enough for two things to have the same
+/// hardly ever in the lifetime of the universe.
+#[inline]
 pub(crate) fn fingerprint(seed: u64, names: &[&str]) -> u64 {
-    let mut hash = seed ^ FIRST;
-    for name in names {
-        let (chunks, rest) = name.as_bytes().as_chunks::<8>();
-        for chunk in chunks {
-            hash = fold(hash ^ u64::from_le_bytes(*chunk));
-        }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        // The length tells "a", "bc" from "ab", "c".
-        hash = fold(hash ^ u64::from_le_bytes(last)) ^ name.len() as u64;
-    }
-    fold(hash)
+    names.iter().fold(seed ^ FACTOR, |hash, name| absorb(hash, name.as_bytes()))
 }
 
-const FIRST: u64 = 0x2d35_8dcc_aa6c_78a5;
 const FACTOR: u64 = 0x8bb8_4b93_962e_acc9;
 
-/// Both halves of a product (Wang Yi's wyhash): each bit of the input reaches most of the output.
+/// 16 bytes with each multiplication, of which the last ones may be seen twice (as Wang Yi's wyhash does).
+#[inline]
+fn absorb(mut hash: u64, name: &[u8]) -> u64 {
+    let mut rest = name;
+    while let Some((chunk, more)) = rest.split_first_chunk::<16>()
+        && !more.is_empty()
+    {
+        hash = fold(word(chunk, 0) ^ FACTOR, word(chunk, 8) ^ hash);
+        rest = more;
+    }
+    let last = match name.last_chunk::<16>() {
+        Some(last) => *last,
+        None => {
+            let mut last = [0; 16];
+            last[..name.len()].copy_from_slice(name);
+            last
+        }
+    };
+    // The length tells "a", "bc" from "ab", "c".
+    fold(word(&last, 0) ^ FACTOR ^ name.len() as u64, word(&last, 8) ^ hash)
+}
+
+#[inline]
+fn word(bytes: &[u8; 16], at: usize) -> u64 {
+    let (words, _) = bytes.as_chunks::<8>();
+    u64::from_le_bytes(words[at / 8])
+}
+
+/// Both halves of a product: each bit of the input reaches most of the output.
 #[expect(clippy::cast_possible_truncation, reason = "both halves are meant")]
-const fn fold(input: u64) -> u64 {
-    let product = input as u128 * FACTOR as u128;
-    (product as u64 ^ (product >> 64) as u64).wrapping_add(FIRST)
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// The last number of each of the things that were seen most recently. Two that fall on the same place
