@@ -1,7 +1,6 @@
 //! The simulator from outside: what it hosts, how its world behaves, and what its scenarios find.
 
 mod checkers;
-mod checkers;
 mod faults;
 mod groups;
 mod host;
