@@ -1,6 +1,5 @@
 //! A nats-server on a node of a mesh, and what its log says.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,6 @@ const START: Duration = Duration::from_secs(15);
 /// Listens for clients on port 4222 of its node.
 pub(super) struct Server {
     process: Process,
-    config: PathBuf,
 }
 
 impl Server {
@@ -28,7 +26,9 @@ impl Server {
         let started = Instant::now();
         let mut process = Process::start(mesh.command(node, &nats::binary()).arg("-c").arg(&path), &Says::Error);
         process.expect(&["Server is ready"], started, START);
-        Self { process, config: path }
+        // It has been read; a test that is killed leaves nothing behind.
+        std::fs::remove_file(&path).expect("a file of this test");
+        Self { process }
     }
 
     /// The first line of its log with all these words, written at or after `since`.
@@ -51,13 +51,6 @@ impl Server {
     /// Ends it as a power cut would: SIGKILL.
     pub(super) fn kill(&mut self) {
         self.process.kill();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have been removed by hand.
-        let _ = std::fs::remove_file(&self.config);
     }
 }
 
