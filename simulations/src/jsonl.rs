@@ -9,7 +9,7 @@ use std::io::Write as _;
 
 use nunect_core::table::Table;
 
-use crate::trace::{Record, TYPED, TraceError, WORLD, What, record_at};
+use crate::trace::{LinkChange, Record, TYPED, TraceError, WORLD, What, record_at};
 
 /// Translates a trace as it comes, a block at a time.
 #[derive(Debug, Default)]
@@ -124,6 +124,14 @@ impl Names {
                 line.text("is", "fault");
                 line.number("fault", (*fault).into());
                 line.value("begins", begins);
+            }
+            What::Link { peer, change } => {
+                line.text("is", "link");
+                line.text("peer", self.0.get(peer).map_or("", |(unit, _)| unit.as_str()));
+                match change {
+                    LinkChange::Up => line.value("up", &true),
+                    LinkChange::Closed(why) => line.value("closed", why),
+                }
             }
             What::Healed => line.text("is", "healed"),
         }

@@ -104,6 +104,22 @@ impl Simulation {
         Self::with(WorldPlan::Flat(world), catalog, seed, Checker::default())
     }
 
+    /// A layered world in which all these units are down, for tests that start them.
+    #[cfg(test)]
+    pub(crate) fn empty_layered(
+        plan: crate::world::layered::LayeredPlan,
+        units: &[UnitId],
+        catalog: Catalog,
+        seed: u64,
+    ) -> Self {
+        let mut simulation = Self::with(WorldPlan::Layered(Box::new(plan)), catalog, seed, Checker::default());
+        for unit in units {
+            simulation.add(NodeSpec::new(unit.clone(), []));
+        }
+        simulation.world.start(&mut simulation.heap);
+        simulation
+    }
+
     fn with(world: WorldPlan, catalog: Catalog, seed: u64, checker: Checker) -> Self {
         let mut witness = Witness::new(checker);
         witness.record(0, WORLD, What::Run { seed });

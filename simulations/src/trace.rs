@@ -119,6 +119,50 @@ pub enum What<'a> {
     },
     /// All faults have ended, and everything recovers that can.
     Healed,
+    /// A connection of this node's server, or of its process where it has no server, came up or ended,
+    /// as this end of it believes.
+    Link {
+        /// The node at the other end.
+        peer: u32,
+        /// What it was.
+        change: LinkChange,
+    },
+}
+
+/// What happens to a connection between two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkChange {
+    /// It is there.
+    Up,
+    /// It is no more.
+    Closed(LinkEnd),
+}
+
+/// Why an end of a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkEnd {
+    /// Too many pings were not answered.
+    Stale,
+    /// It could not be written to for too long.
+    WriteDeadline,
+    /// More waited to be written than is allowed.
+    SlowConsumer,
+    /// The other end was closed.
+    Reset,
+    /// A newer connection took its place.
+    Replaced,
+    /// There was one already.
+    Duplicate,
+    /// The server went down.
+    Down,
+    /// The process went down.
+    Left,
+    /// It was not there in time.
+    TimedOut,
+    /// Nobody listened.
+    Refused,
 }
 
 /// How a node came to be down.
@@ -256,6 +300,7 @@ fn append_often(block: &mut Vec<u8>, record: &Record<'_>) -> bool {
         | What::Down { .. }
         | What::Lost { .. }
         | What::Event { .. }
+        | What::Link { .. }
         | What::Fault { .. }
         | What::Healed => return false,
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::checker::{Checker, Sighting};
 use crate::latency::Latencies;
-use crate::trace::{Record, Recorder, What, digest};
+use crate::trace::{LinkChange, LinkEnd, Record, Recorder, What, digest};
 
 /// An event that was kept.
 #[derive(Clone, Debug)]
@@ -34,6 +34,12 @@ pub struct Counters {
     pub timeouts: u64,
     /// Events that actors and nodes emitted.
     pub events: u64,
+    /// Ends of connections between nodes that came up.
+    pub links_up: u64,
+    /// Ends of such connections that were closed.
+    pub links_closed: u64,
+    /// Those of them that were closed because too much waited to be written, or waited for too long.
+    pub slow_consumers: u64,
 }
 
 #[derive(Debug)]
@@ -82,6 +88,19 @@ impl Witness {
     /// [`digest`], when there is a trace to carry it.
     pub(crate) fn digest(&self, message: &Message) -> (u32, u64) {
         if self.traces { digest(message) } else { (0, 0) }
+    }
+
+    /// An end of a connection came up or was closed.
+    pub(crate) fn link(&mut self, at: u64, node: u32, peer: u32, change: LinkChange) {
+        match change {
+            LinkChange::Up => self.counters.links_up += 1,
+            LinkChange::Closed(why) => {
+                self.counters.links_closed += 1;
+                let slow = matches!(why, LinkEnd::SlowConsumer | LinkEnd::WriteDeadline);
+                self.counters.slow_consumers += u64::from(slow);
+            }
+        }
+        self.record(at, node, What::Link { peer, change });
     }
 
     pub(crate) fn lost(&mut self, at: u64, node: u32, subject: &str) {
