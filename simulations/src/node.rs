@@ -278,7 +278,7 @@ impl Node {
     fn fall(&mut self, how: Down, around: &mut Around<'_>) {
         if self.present.run.take().is_some() {
             around.world.disconnect(around.at, around.node, true, around.heap);
-            around.record(What::Down { how });
+            around.witness.down(around.at, around.node, how);
             if how == Down::Hung {
                 // Whoever supervises the process starts it again.
                 let at = around.at.saturating_add(RESPAWN_NS);

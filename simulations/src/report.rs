@@ -1,13 +1,16 @@
 //! A run as a page: one HTML file that needs nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use nunect_core::protocol::family;
 use nunect_core::table::Table;
 use nunect_core::{ActorName, Event, Health, UnitId};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::checker::Judgement;
+use crate::latency::{FamilyLatency, Latencies};
 use crate::{Outcome, Scenario};
 
 /// The page, with a place for its data.
@@ -188,7 +191,7 @@ impl Chronicle {
 
     /// A message is lost.
     pub(crate) fn lost(&mut self, at: u64, subject: &str) {
-        *self.lost.entry((family(subject), at / LOST_EVERY)).or_default() += 1;
+        *self.lost.entry((family(subject).to_owned(), at / LOST_EVERY)).or_default() += 1;
     }
 
     /// The page.
@@ -275,6 +278,20 @@ pub(crate) struct LatencyCurve {
     pub(crate) points: Vec<(f64, Option<f64>, Option<f64>, Option<f64>, u64)>,
 }
 
+/// The latencies of a run as curves, of the most frequent family first.
+pub(crate) fn curves(latencies: &Latencies) -> Vec<LatencyCurve> {
+    let millis = |duration: Duration| Some(duration.as_secs_f64() * 1e3);
+    let curve = |family: FamilyLatency| {
+        let points = latencies.over_time(&family.family).map(|(at, q)| {
+            (at.as_secs_f64(), millis(q.p50), millis(q.p95), millis(q.p99), q.count)
+        });
+        LatencyCurve { points: points.collect(), name: family.family, count: family.quantiles.count }
+    };
+    let mut curves: Vec<LatencyCurve> = latencies.families().into_iter().map(curve).collect();
+    curves.sort_by_key(|curve| std::cmp::Reverse(curve.count));
+    curves
+}
+
 /// Links, from each unit to each.
 #[derive(Debug, Serialize)]
 pub(crate) struct LinkMatrix {
@@ -327,20 +344,6 @@ fn expectations(outcome: &Outcome) -> Vec<serde_json::Value> {
         json!({ "is": is, "mark": mark, "name": verdict.name, "why": why, "line": verdict.line })
     };
     outcome.expectations.iter().map(row).collect()
-}
-
-/// The family of a subject, as far as a reader wants to tell them apart.
-pub(crate) fn family(subject: &str) -> String {
-    let tokens: Vec<&str> = subject.split('.').collect();
-    match tokens.as_slice() {
-        [first, ..] if first.starts_with('_') => "answers".to_owned(),
-        // Media have six tokens, and the last says what it is.
-        [first, _, _, _, _, kind] => format!("{first} {kind}"),
-        [first, second, third, _, ..] => format!("{first}.{second}.{third}"),
-        [first, second, ..] => format!("{first}.{second}"),
-        [first] => (*first).to_owned(),
-        [] => String::new(),
-    }
 }
 
 /// Whether it is a tick on its unit's lane.

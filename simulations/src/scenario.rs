@@ -123,6 +123,18 @@ impl Scenario {
         wanted.map(|expectation| expectation.name.as_str())
     }
 
+    /// How many expectations it has.
+    #[must_use]
+    pub fn expectations(&self) -> usize {
+        self.plan.expectations.len()
+    }
+
+    /// The command that runs it with this seed.
+    #[must_use]
+    pub fn replay(&self, seed: u64) -> String {
+        format!("nunect sim run {} --seed {seed}", self.source.path.display())
+    }
+
     /// The file that it came from.
     #[must_use]
     pub fn source(&self) -> &Source {

@@ -1,5 +1,6 @@
 //! The simulation itself: takes what is next off the heap and lets it happen.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::node::{Node, NodeSpec};
 use crate::outcome::{Outcome, UnitState};
 use crate::ports::{Ports, Script};
 use crate::process::Process;
+use crate::report::{Chronicle, Extras, curves};
 use crate::scenario::{Plan, PlannedNode, Scenario, ScenarioError};
 use crate::trace::{TraceHash, WORLD, What};
 use crate::witness::{Counters, Witness};
@@ -53,6 +55,20 @@ pub enum StartError {
 
 /// In the place of a fault's number when a test does the harm.
 const BY_HAND: u32 = u32::MAX;
+
+/// Says how to repeat a run in which the simulator itself panics.
+struct LastWords {
+    replay: String,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.replay.is_empty() {
+            // Nobody else may be left to say it.
+            let _ = writeln!(std::io::stderr(), "the simulator panicked; again: {}", self.replay);
+        }
+    }
+}
 
 /// Nodes, and the world between them, in virtual time.
 #[derive(Debug)]
@@ -93,7 +109,7 @@ impl Simulation {
         simulation.world.start(&mut simulation.heap);
         simulation.plan_faults(faults, plan.liveness);
         simulation.name = plan.name.clone();
-        simulation.replay = format!("nunect sim run {} --seed {seed}", scenario.source().path.display());
+        simulation.replay = scenario.replay(seed);
         simulation.end = plan.duration;
         Ok(simulation)
     }
@@ -122,6 +138,8 @@ impl Simulation {
 
     fn with(world: WorldPlan, catalog: Catalog, seed: u64, checker: Checker) -> Self {
         let mut witness = Witness::new(checker);
+        // Datagrams may overtake each other.
+        witness.checker.laws.order_excused = !world.keeps_order();
         witness.record(0, WORLD, What::Run { seed });
         Self {
             seed,
@@ -158,6 +176,24 @@ impl Simulation {
     #[must_use]
     pub fn latencies(&self) -> Option<&Latencies> {
         self.witness.latencies.as_deref()
+    }
+
+    /// Collects what [`report`](Self::report) shows, from now on.
+    pub fn keep_report(&mut self) {
+        self.keep_latencies();
+        let mut chronicle = Chronicle::default();
+        self.nodes.iter().for_each(|node| chronicle.add(node.spec.unit.clone()));
+        self.witness.chronicle = Some(Box::new(chronicle));
+    }
+
+    /// The run as a page: one HTML file that needs nothing else. Empty unless
+    /// [`keep_report`](Self::keep_report) was called.
+    pub fn report(&mut self, scenario: &Scenario) -> String {
+        let outcome = self.outcome();
+        let links = self.world.links(&self.units().map(|state| state.unit).collect::<Vec<_>>());
+        let extras = Extras { latency: self.latencies().map(curves).unwrap_or_default(), links };
+        let Some(chronicle) = &self.witness.chronicle else { return String::new() };
+        chronicle.page(scenario, &outcome, &extras)
     }
 
     /// Gives the bytes of the trace to `tap` as they come, a block at a time; from the beginning if
@@ -279,8 +315,10 @@ impl Simulation {
         }
     }
 
-    /// Runs for `duration`, but not past the end of the scenario.
+    /// Runs for `duration`, but not past the end of the scenario. A panic of the simulator itself says
+    /// how to repeat it.
     pub fn run_for(&mut self, duration: Duration) {
+        let _last_words = LastWords { replay: self.replay.clone() };
         let limit = self.now().saturating_add(duration);
         while self.step(limit) {}
         self.now = self.now.max(nanos(limit).min(self.end));
@@ -371,6 +409,9 @@ impl Simulation {
         self.world.add(node.present.key);
         self.witness.record(self.now, number, node.spec.introduction());
         self.witness.checker.add(unit.clone());
+        if let Some(chronicle) = &mut self.witness.chronicle {
+            chronicle.add(unit.clone());
+        }
         self.numbers.insert(unit.clone(), number);
         self.nodes.push(node);
         Some(number)

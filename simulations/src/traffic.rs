@@ -22,7 +22,7 @@ const TENANT: &str = "sim";
 const TECH: &str = "radio";
 
 /// What a gap in a talker's frames is called.
-pub const VOICE_GAP: &str = "voice_gap";
+pub(crate) const VOICE_GAP: &str = "voice_gap";
 
 /// The catalog with the actors of this module.
 pub(crate) fn extend(catalog: Catalog) -> Catalog {

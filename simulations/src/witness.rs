@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::checker::{Checker, Sighting};
 use crate::latency::Latencies;
-use crate::trace::{LinkChange, LinkEnd, Record, Recorder, What, digest};
+use crate::report::Chronicle;
+use crate::trace::{Down, LinkChange, LinkEnd, Record, Recorder, WORLD, What, digest};
 
 /// An event that was kept.
 #[derive(Clone, Debug)]
@@ -50,12 +51,13 @@ pub(crate) struct Witness {
     pub(crate) checker: Checker,
     pub(crate) kept: Option<Vec<Kept>>,
     pub(crate) latencies: Option<Box<Latencies>>,
+    pub(crate) chronicle: Option<Box<Chronicle>>,
     pub(crate) counters: Counters,
 }
 
 impl Witness {
     pub(crate) fn new(checker: Checker) -> Self {
-        Self { recorder: Recorder::new(), traces: true, checker, kept: None, latencies: None, counters: Counters::default() }
+        Self { recorder: Recorder::new(), traces: true, checker, kept: None, latencies: None, chronicle: None, counters: Counters::default() }
     }
 
     pub(crate) fn record(&mut self, at: u64, node: u32, what: What<'_>) {
@@ -69,6 +71,9 @@ impl Witness {
         let (slot, name) = actor.unzip();
         self.record(at, node, What::Event { actor: slot, event: Cow::Borrowed(&event) });
         self.checker.event(&Sighting { at, node, actor: name, event: &event });
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.event(at, node, name, &event);
+        }
         if let Some(kept) = &mut self.kept {
             kept.push(Kept { at, node, actor: slot, event });
         }
@@ -78,7 +83,7 @@ impl Witness {
     #[inline]
     pub(crate) fn arrived(&mut self, at: u64, sent: u64, node: u32, message: &Message) {
         if let Some(latencies) = &mut self.latencies {
-            latencies.record(at, family(&message.subject), at.saturating_sub(sent));
+            latencies.record(at, family(message.subject.as_str()), at.saturating_sub(sent));
         }
         if self.checker.counts() {
             self.checker.arrived(at, sent, node, message);
@@ -106,11 +111,25 @@ impl Witness {
     pub(crate) fn lost(&mut self, at: u64, node: u32, subject: &str) {
         self.counters.lost += 1;
         self.record(at, node, What::Lost { subject: subject.into() });
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.lost(at, subject);
+        }
+    }
+
+    /// A node is down.
+    pub(crate) fn down(&mut self, at: u64, node: u32, how: Down) {
+        self.record(at, node, What::Down { how });
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.down(at, node);
+        }
     }
 
     /// A fault begins or ends; `entry` is what expectations call it.
     pub(crate) fn fault(&mut self, at: u64, fault: u32, entry: Option<u32>, begins: bool) {
-        self.record(at, crate::trace::WORLD, What::Fault { fault, begins });
+        self.record(at, WORLD, What::Fault { fault, begins });
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.fault(at, fault, begins);
+        }
         if let Some(entry) = entry {
             self.checker.fault(at, entry, begins);
         }
@@ -118,6 +137,9 @@ impl Witness {
 
     /// All faults have ended: the liveness phase begins.
     pub(crate) fn healed(&mut self, at: u64) {
-        self.record(at, crate::trace::WORLD, What::Healed);
+        self.record(at, WORLD, What::Healed);
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.healed(at);
+        }
     }
 }

@@ -3,10 +3,11 @@
 pub(crate) mod flat;
 pub(crate) mod layered;
 
-use nunect_core::{Message, Pattern, Subject};
+use nunect_core::{Message, Pattern, Subject, UnitId};
 
 use crate::happening::Happening;
 use crate::heap::Heap;
+use crate::report::LinkMatrix;
 use crate::witness::Witness;
 use flat::{Flat, FlatConfig};
 use layered::{Layered, LayeredPlan, NetFault, Turn};
@@ -27,6 +28,16 @@ impl WorldPlan {
         match self {
             Self::Flat(_) => false,
             Self::Layered(_) => true,
+        }
+    }
+}
+
+impl WorldPlan {
+    /// Whether what one node sends to another arrives in order.
+    pub(crate) const fn keeps_order(&self) -> bool {
+        match self {
+            Self::Flat(_) => true,
+            Self::Layered(plan) => plan.keeps_order(),
         }
     }
 }
@@ -155,6 +166,14 @@ impl World {
         match self {
             Self::Flat(_) => {}
             Self::Layered(layered) => layered.happen(now, turn, heap, witness),
+        }
+    }
+
+    /// The links between these units, for a page; the flat world has none.
+    pub(crate) fn links(&self, units: &[UnitId]) -> Option<LinkMatrix> {
+        match self {
+            Self::Flat(_) => None,
+            Self::Layered(layered) => Some(layered.links(units)),
         }
     }
 

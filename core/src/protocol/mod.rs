@@ -185,11 +185,11 @@ pub fn away_rule(subject: &Subject) -> AwayRule {
 /// What a message is, in a word for reports: `heartbeat`, `voice`, `answer`; of a subject of no family
 /// of ours, its first token.
 #[must_use]
-pub fn family(subject: &Subject) -> &str {
-    let mut tokens = subject.tokens();
+pub fn family(subject: &str) -> &str {
+    let mut tokens = subject.split('.');
     match (tokens.next(), tokens.next(), tokens.next()) {
         (Some("ops"), Some("metric" | "health"), Some(family)) | (Some("ops"), Some(family), _) => family,
-        (Some("com"), Some(_), _) => match subject.tokens().last() {
+        (Some("com"), Some(_), _) => match tokens.last() {
             Some(last @ ("voice" | "ptt")) => last,
             Some(_) | None => "com",
         },

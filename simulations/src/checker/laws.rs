@@ -113,7 +113,7 @@ impl Laws {
             && !is_relayed(message)
         {
             let why = || format!("{} has the number {sequence} after {before}", message.subject.as_str());
-            self.breach(at, Law::SequenceReused, protocol::family(&message.subject), why);
+            self.breach(at, Law::SequenceReused, protocol::family(message.subject.as_str()), why);
         }
     }
 
@@ -142,7 +142,7 @@ impl Laws {
         let (law, subject) = (law_of(before, sequence), message.subject.as_str());
         let from = message.headers.stamp().map_or("?", |stamp| stamp.unit.as_str());
         let why = || format!("{subject} number {sequence} of {from} after number {before}");
-        self.breach(at, law, protocol::family(&message.subject), why);
+        self.breach(at, law, protocol::family(message.subject.as_str()), why);
     }
 
     /// The actor crashed on a message that it was given.

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::clock::config::ClocksConfig;
 use crate::delay::Delay;
 use crate::world::flat::FlatConfig;
+use crate::world::layered::LayeredConfig;
 
 mod expect;
 pub(crate) mod faults;
@@ -122,11 +123,13 @@ pub(crate) struct Boot {
 }
 
 /// What lies between the nodes.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum World {
     /// One perfect server, with delays drawn from end to end.
     Flat(FlatConfig),
+    /// A radio mesh, connections over it, and NATS servers on the nodes.
+    Layered(Box<LayeredConfig>),
 }
 
 impl Default for World {

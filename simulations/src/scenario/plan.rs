@@ -8,8 +8,8 @@ use nunect_core::{ActorSpec, Period, Role, UnitId};
 
 use super::error::{Problems, did_you_mean};
 use super::faults::FaultPlan;
-use super::file::{Actors, Group, ScenarioFile, World};
-use super::{expect, faults, traffic};
+use super::file::{Actors, Group, Names, ScenarioFile, World};
+use super::{expect, faults, names as patterns, traffic};
 use crate::checker::{Expectation, Filter};
 use crate::clock::DRIFT_MAX_PPB;
 use crate::clock::config::ClocksConfig;
@@ -58,18 +58,17 @@ pub(crate) struct PlannedNode {
 impl Plan {
     /// Resolves a file. What cannot be resolved goes to `problems`.
     pub(crate) fn new(file: &ScenarioFile, problems: &mut Problems) -> Self {
-        let World::Flat(world) = file.world;
         let mut plan = Self {
             name: file.name.clone(),
             about: file.about.clone(),
             seed: file.seed,
             duration: nanos(file.duration.0),
             spread: nanos(file.boot.spread.0),
-            world: WorldPlan::Flat(world),
             ..Self::default()
         };
         plan.check_times(file, problems);
         plan.add_nodes(file, problems);
+        plan.plan_world(file, problems);
         if problems.is_empty() {
             traffic::add(&file.traffic, &mut plan, problems);
             plan.check_service(file, problems);
@@ -96,9 +95,30 @@ impl Plan {
         } else if self.spread > self.duration {
             problems.add("boot.spread", "nodes would start after the end of the run", "make it shorter");
         }
-        let World::Flat(world) = file.world;
-        check_flat(world, problems);
         check_clocks("clocks", file.clocks, problems);
+    }
+
+    fn plan_world(&mut self, file: &ScenarioFile, problems: &mut Problems) {
+        let config = match &file.world {
+            World::Flat(config) => {
+                check_flat(*config, problems);
+                self.world = WorldPlan::Flat(*config);
+                return;
+            }
+            World::Layered(config) => config,
+        };
+        // What is wrong with nodes would be reported again wherever they are named.
+        if !problems.is_empty() {
+            return;
+        }
+        let units = self.units();
+        let find = |named: &Names| {
+            patterns::resolve(named, &units).map_err(|unknown| (unknown.position, unknown.reason, unknown.help))
+        };
+        let plan = config.plan(&units, &find, &mut |key, reason, help| {
+            problems.add(format!("world.layered.{key}"), reason, help);
+        });
+        self.world = WorldPlan::Layered(Box::new(plan));
     }
 
     fn check_service(&mut self, file: &ScenarioFile, problems: &mut Problems) {

@@ -4,13 +4,6 @@
 //! connections; a connection hands segments to the mesh and hears when, or whether, they arrive; the
 //! mesh walks the route of the moment, link by link, and draws what each link does to a segment.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    reason = "scenarios name the layered world, and reports its links, in the next step"
-)]
-
 mod config;
 mod conn;
 pub(crate) mod datagram;
@@ -29,14 +22,14 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use nunect_core::{Message, Pattern, Subject};
+use nunect_core::{Message, Pattern, Subject, UnitId};
 
 use self::config::NodesConfig;
 pub(crate) use self::config::{LayeredConfig, LayeredPlan};
 use self::conn::{Conn, ConnId, Stage};
 use self::frame::Frame;
 pub(crate) use self::net::NetFault;
-use self::net::{Net, NetEvent};
+use self::net::{LinkReport, Net, NetEvent};
 use self::pipe::Carrier;
 use self::process::Port;
 use self::routing::Ways;
@@ -44,6 +37,7 @@ use self::server::{Dial, Server};
 use super::Harm;
 use crate::happening::Happening;
 use crate::heap::Heap;
+use crate::report::{LinkCell, LinkMatrix};
 use crate::trace::LinkEnd;
 use crate::witness::Witness;
 
@@ -275,6 +269,27 @@ impl Layered {
             Moment::Reset => self.close(step, id, side, LinkEnd::Reset, witness),
             Moment::Farewell(tries) => self.say_farewell(step, id, side, tries),
             Moment::Leave => self.close(step, id, side, LinkEnd::Left, witness),
+        }
+    }
+
+    /// Every link that there is, or was used.
+    pub(crate) fn links(&self, units: &[UnitId]) -> LinkMatrix {
+        let cell = |link: LinkReport| {
+            let LinkReport { from, to, distance, delivery, counters } = link;
+            let lost = counters.lost as f64 / (counters.sent.max(1)) as f64;
+            let words = format!(
+                "{distance:.0} m, {:.1} % get through at the first attempt\n{} packets, {} lost, {} dropped in the queue, {} bytes",
+                delivery * 100.0, counters.sent, counters.lost, counters.dropped, counters.bytes,
+            );
+            // Half of the packets lost is as bad as it can be.
+            let bad = if counters.sent > 0 { lost * 2.0 } else { 1.0 - delivery };
+            LinkCell { from: index(from), to: index(to), bad: bad.clamp(0.0, 1.0), used: counters.sent > 0, words }
+        };
+        LinkMatrix {
+            title: "Links of the mesh".to_owned(),
+            words: "From each row to each column: green gets through, red is lost. Pale links were not used.".to_owned(),
+            units: units.iter().map(ToString::to_string).collect(),
+            cells: self.net.links().into_iter().map(cell).collect(),
         }
     }
 

@@ -14,6 +14,25 @@ impl Scenario {
         expand::strikes(&self.plan, seed).len()
     }
 
+    /// [`concrete`](Self::concrete) as the text of a file.
+    #[must_use]
+    pub fn concrete_text(&self, seed: u64) -> String {
+        let yaml = serde_saphyr::to_string(&self.concrete(seed)).expect("JSON is YAML");
+        format!("# {} with seed {seed}: everything random as it fell.\n{yaml}", self.source.path.display())
+    }
+
+    /// What each fault of a run with this seed is called, and what it does in words.
+    pub(crate) fn describe_faults(&self, seed: u64) -> Vec<(String, String)> {
+        let describe = |strike: super::Strike| {
+            let kind = strike.mishap.kind().as_str().to_owned();
+            let entry = FaultEntry::once(shown(strike.at), None, strike.mishap);
+            let value = serde_json::to_value(entry).expect("an entry is a map with text keys");
+            let words = format!("{kind}: {}", value.get(&kind).map(Value::to_string).unwrap_or_default());
+            (strike.name.unwrap_or(kind), words.replace('"', ""))
+        };
+        expand::strikes(&self.plan, seed).into_iter().map(describe).collect()
+    }
+
     /// The same scenario with the faults that `seed` draws in place of those that are still to be drawn,
     /// each with its time, nodes, duration and name, and with this seed. A run of it is the same run.
     #[must_use]

@@ -183,6 +183,13 @@ pub(super) struct PingPlan {
 /// Routes do not wait longer between pings (`routeMaxPingInterval` of nats-server).
 const ROUTE_PING_MAX: u64 = 30_000_000_000;
 
+impl LayeredPlan {
+    /// Whether what one node sends to another arrives in order.
+    pub(crate) const fn keeps_order(&self) -> bool {
+        matches!(self.transport, Transport::Tcp(_))
+    }
+}
+
 impl LayeredConfig {
     /// Resolves all names and checks everything. What cannot be goes to `report` with its key below
     /// `world.layered`; the plan is then of no use, but one.

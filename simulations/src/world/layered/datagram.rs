@@ -11,7 +11,7 @@ use crate::draw::{between, mix};
 /// How datagrams travel, besides what the links do to them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct DatagramConfig {
+pub(crate) struct DatagramConfig {
     /// The largest packet in bytes, with its headers; what is larger travels in fragments, and is lost with
     /// any of them.
     pub mtu: u32,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How the hosts' kernels are set. The defaults are those of Linux 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct TcpConfig {
+pub(crate) struct TcpConfig {
     /// The payload of a full segment in bytes: 1,500 less the headers of IPv4 and TCP and a timestamp.
     pub mss: u32,
     /// Segments that may be under way before anything is known of the path (RFC 6928).
