@@ -246,8 +246,9 @@ impl Component {
         let Some(mailbox) = &mut self.mailbox else { return Ok(()) };
         message.received = now;
         // Nearly always nothing else is there, and the queue may stay where it is: out of the cache.
-        let is_free =
-            !self.hung && self.service.is_none() && self.cell.as_ref().is_some_and(|cell| cell.deadline().is_none_or(|due| due.at > now.mono));
+        let is_free = !self.hung
+            && self.service.is_none()
+            && self.cell.as_ref().is_some_and(|cell| cell.deadline().is_none_or(|due| due.at > now.mono));
         let message = match if is_free { mailbox.pass(message) } else { Err(message) } {
             Ok(delivery) => {
                 self.deliver(now, delivery, office, around)?;
@@ -449,7 +450,14 @@ impl Component {
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
         match cell.wake(now) {
-            Ok(effects) => carry_out((self.slot, &self.name), now, effects.into_iter().flat_map(Effects::take), None, office, around),
+            Ok(effects) => carry_out(
+                (self.slot, &self.name),
+                now,
+                effects.into_iter().flat_map(Effects::take),
+                None,
+                office,
+                around,
+            ),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -477,31 +485,31 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-            let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
-            let message = delivery.message();
-            let (length, hash) = around.witness.digest(message);
-            around.witness.counters.deliveries += 1;
-            around.record(What::Message {
-                actor: self.slot,
-                subject: message.subject.as_str().into(),
-                sequence: message.headers.stamp().and_then(|stamp| stamp.sequence).unwrap_or(0),
-                length,
-                hash,
-            });
-            let laws = &mut around.witness.checker.laws;
-            laws.taken(around.at, around.node, self.slot, message, &self.blueprint.reads);
-            match cell.handle(now, Input::Message(message)) {
-                Ok(effects) => {
-                    let about = Some(delivery.message());
-                    let end = carry_out((self.slot, &self.name), now, effects.take(), about, office, around);
-                    mailbox.settle(delivery);
-                    end
-                }
-                Err(crash) => {
-                    around.witness.checker.laws.crashed(around.node, self.slot, message);
-                    Err(End::Crashed(crash.to_string(), Some(delivery)))
-                }
+        let (Some(cell), Some(mailbox)) = (&mut self.cell, &mut self.mailbox) else { return Ok(()) };
+        let message = delivery.message();
+        let (length, hash) = around.witness.digest(message);
+        around.witness.counters.deliveries += 1;
+        around.record(What::Message {
+            actor: self.slot,
+            subject: message.subject.as_str().into(),
+            sequence: message.headers.stamp().and_then(|stamp| stamp.sequence).unwrap_or(0),
+            length,
+            hash,
+        });
+        let laws = &mut around.witness.checker.laws;
+        laws.taken(around.at, around.node, self.slot, message, &self.blueprint.reads);
+        match cell.handle(now, Input::Message(message)) {
+            Ok(effects) => {
+                let about = Some(delivery.message());
+                let end = carry_out((self.slot, &self.name), now, effects.take(), about, office, around);
+                mailbox.settle(delivery);
+                end
             }
+            Err(crash) => {
+                around.witness.checker.laws.crashed(around.node, self.slot, message);
+                Err(End::Crashed(crash.to_string(), Some(delivery)))
+            }
+        }
     }
 
     /// Ends the present life without another word. Returns which it was.

@@ -166,7 +166,6 @@ impl Line<'_> {
         let mut at = digits.len();
         while number > 0 || digits.len() - at < least {
             at -= 1;
-            #[expect(clippy::cast_possible_truncation, reason = "below 10")]
             let digit = (number % 10) as u8;
             digits[at] = b'0' + digit;
             number /= 10;

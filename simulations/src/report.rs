@@ -121,15 +121,13 @@ impl Chronicle {
     pub(crate) fn event(&mut self, at: u64, node: u32, actor: Option<&ActorName>, event: &Event) {
         self.view(at, node, event);
         let Some(unit) = self.units.get_mut(index(node)) else { return };
-        match event {
-            Event::NodeStarted { .. } => {
-                // It says so when it has no bus.
-                (unit.up, unit.connected, unit.health) = (true, true, None);
-            }
-            Event::BusConnected => unit.connected = true,
-            Event::BusDisconnected => unit.connected = false,
-            Event::NodeHealth { health, .. } => unit.health = Some(*health),
-            _ => {}
+        if let Event::NodeStarted { .. } = event {
+            // It says so when it has no bus.
+            (unit.up, unit.connected, unit.health) = (true, true, None);
+        } else if let Event::NodeHealth { health, .. } = event {
+            unit.health = Some(*health);
+        } else if matches!(event, Event::BusConnected | Event::BusDisconnected) {
+            unit.connected = *event == Event::BusConnected;
         }
         unit.note(at);
         if is_mark(event) && unit.marks.len() < MARKS_MAX {
@@ -148,13 +146,15 @@ impl Chronicle {
 
     /// A monitor on `node` learns something about a unit.
     fn view(&mut self, at: u64, node: u32, event: &Event) {
-        let state = match event {
-            Event::UnitOnline { .. } => State::Ok,
-            Event::UnitOffline { .. } => State::Offline,
-            Event::UnitHealth { to, .. } => State::from(*to),
-            _ => return,
+        let Some(about) = event.about() else { return };
+        let state = if let Event::UnitHealth { to, .. } = event {
+            State::from(*to)
+        } else if let Event::UnitOffline { .. } = event {
+            State::Offline
+        } else {
+            State::Ok
         };
-        let about = event.about().and_then(|unit| self.names.get(unit)).copied();
+        let about = self.names.get(about).copied();
         if let Some(unit) = about.and_then(|about| self.units.get_mut(index(about))) {
             unit.view(at, node, state);
         }
@@ -248,7 +248,9 @@ impl Chronicle {
                 let mut bins = vec![0; usize::try_from(end / width + 1).unwrap_or(1)];
                 let mut count = 0;
                 for ((other, at), lost) in &self.lost {
-                    if other == family && let Some(bin) = bins.get_mut(usize::try_from(at / width).unwrap_or(usize::MAX)) {
+                    if other == family
+                        && let Some(bin) = bins.get_mut(usize::try_from(at / width).unwrap_or(usize::MAX))
+                    {
                         *bin += lost;
                         count += lost;
                     }
@@ -274,17 +276,19 @@ pub(crate) struct Extras {
 pub(crate) struct LatencyCurve {
     pub(crate) name: String,
     pub(crate) count: u64,
-    /// When, in seconds; p50, p95 and p99 in milliseconds; how many messages.
-    pub(crate) points: Vec<(f64, Option<f64>, Option<f64>, Option<f64>, u64)>,
+    pub(crate) points: Vec<LatencyPoint>,
 }
+
+/// When, in seconds; p50, p95 and p99 in milliseconds; how many messages.
+type LatencyPoint = (f64, f64, f64, f64, u64);
 
 /// The latencies of a run as curves, of the most frequent family first.
 pub(crate) fn curves(latencies: &Latencies) -> Vec<LatencyCurve> {
-    let millis = |duration: Duration| Some(duration.as_secs_f64() * 1e3);
+    let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
     let curve = |family: FamilyLatency| {
-        let points = latencies.over_time(&family.family).map(|(at, q)| {
-            (at.as_secs_f64(), millis(q.p50), millis(q.p95), millis(q.p99), q.count)
-        });
+        let points = latencies
+            .over_time(&family.family)
+            .map(|(at, q)| (at.as_secs_f64(), millis(q.p50), millis(q.p95), millis(q.p99), q.count));
         LatencyCurve { points: points.collect(), name: family.family, count: family.quantiles.count }
     };
     let mut curves: Vec<LatencyCurve> = latencies.families().into_iter().map(curve).collect();
@@ -348,7 +352,8 @@ fn expectations(outcome: &Outcome) -> Vec<serde_json::Value> {
 
 /// Whether it is a tick on its unit's lane.
 fn is_mark(event: &Event) -> bool {
-    ["actor_crashed", "actor_hung", "escalated", "quarantined", "node_started", "duplicate_unit"].contains(&event.name())
+    ["actor_crashed", "actor_hung", "escalated", "quarantined", "node_started", "duplicate_unit"]
+        .contains(&event.name())
 }
 
 /// Whether it happens all the time, and says little.

@@ -50,7 +50,9 @@ pub enum ShrinkError {
     #[error("the scenario does not fail with seed {0}; `sim explore` finds seeds that do")]
     Passes(u64),
     /// With everything random written out it does not fail alike.
-    #[error("written out without chance, seed {seed} no longer fails at `{failure}`; this is a mistake of the simulator")]
+    #[error(
+        "written out without chance, seed {seed} no longer fails at `{failure}`; this is a mistake of the simulator"
+    )]
     NotConcrete {
         /// The seed.
         seed: u64,
@@ -186,7 +188,9 @@ impl<T: FnMut(Size, u32) -> ControlFlow<()>> Search<'_, T> {
                 if let Some(items) = candidate[key].as_array_mut() {
                     items.drain(start..(start + part).min(items.len()));
                 }
-                if length(&candidate) == 0 && let Some(keys) = candidate.as_object_mut() {
+                if length(&candidate) == 0
+                    && let Some(keys) = candidate.as_object_mut()
+                {
                     keys.shift_remove(key);
                 }
                 if !self.try_out(best, candidate) {
@@ -256,7 +260,9 @@ fn singles(group: &Value) -> Vec<Value> {
         let mut node = serde_json::Map::new();
         node.insert("name".to_owned(), format!("{prefix}{n:0width$}").into());
         let others = group.as_object().into_iter().flatten();
-        node.extend(others.filter(|(key, _)| !["prefix", "count"].contains(&key.as_str())).map(|(k, v)| (k.clone(), v.clone())));
+        node.extend(
+            others.filter(|(key, _)| !["prefix", "count"].contains(&key.as_str())).map(|(k, v)| (k.clone(), v.clone())),
+        );
         Value::Object(node)
     };
     (0..count).map(single).collect()

@@ -23,8 +23,8 @@ use crate::process::Process;
 use crate::report::{Chronicle, Extras, curves};
 use crate::scenario::{Plan, PlannedNode, Scenario, ScenarioError};
 use crate::trace::{TraceHash, WORLD, What};
-use crate::witness::{Counters, Witness};
 use crate::traffic;
+use crate::witness::{Counters, Witness};
 use crate::world::flat::FlatConfig;
 use crate::world::{Harm, OUTSIDE, World, WorldPlan};
 

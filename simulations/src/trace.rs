@@ -432,7 +432,11 @@ pub(crate) mod tests {
         let event = Event::Custom { kind: "echo_lost".into(), fields: [("a".to_owned(), "b".to_owned())].into() };
         vec![
             Record { at: 0, node: WORLD, what: What::Run { seed: 7 } },
-            Record { at: 0, node: 0, what: What::Node { unit: "hub0".into(), actors: vec!["echo".to_owned(), "heart".to_owned()] } },
+            Record {
+                at: 0,
+                node: 0,
+                what: What::Node { unit: "hub0".into(), actors: vec!["echo".to_owned(), "heart".to_owned()] },
+            },
             Record {
                 at: 9,
                 node: 0,

@@ -57,7 +57,15 @@ pub(crate) struct Witness {
 
 impl Witness {
     pub(crate) fn new(checker: Checker) -> Self {
-        Self { recorder: Recorder::new(), traces: true, checker, kept: None, latencies: None, chronicle: None, counters: Counters::default() }
+        Self {
+            recorder: Recorder::new(),
+            traces: true,
+            checker,
+            kept: None,
+            latencies: None,
+            chronicle: None,
+            counters: Counters::default(),
+        }
     }
 
     pub(crate) fn record(&mut self, at: u64, node: u32, what: What<'_>) {

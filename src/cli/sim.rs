@@ -98,7 +98,15 @@ fn describe(scenario: &Scenario, console: &Console) {
     let expectations = scenario.expectations();
     if console.is_json() {
         let (name, about, duration_s) = (scenario.name(), scenario.about(), scenario.duration().as_secs_f64());
-        return console.object(&Description { scenario: name, about, seed: scenario.seed(), nodes: scenario.nodes(), duration_s, faults, expectations });
+        return console.object(&Description {
+            scenario: name,
+            about,
+            seed: scenario.seed(),
+            nodes: scenario.nodes(),
+            duration_s,
+            faults,
+            expectations,
+        });
     }
     let name = console.paint(Tone::Bold, scenario.name());
     console.line(&format!(

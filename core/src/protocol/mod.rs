@@ -189,7 +189,7 @@ pub fn family(subject: &str) -> &str {
     let mut tokens = subject.split('.');
     match (tokens.next(), tokens.next(), tokens.next()) {
         (Some("ops"), Some("metric" | "health"), Some(family)) | (Some("ops"), Some(family), _) => family,
-        (Some("com"), Some(_), _) => match tokens.last() {
+        (Some("com"), Some(_), _) => match tokens.next_back() {
             Some(last @ ("voice" | "ptt")) => last,
             Some(_) | None => "com",
         },

@@ -81,7 +81,12 @@ impl Excuse {
             (None, false) => u64::MAX,
             (None, true) => fault.at,
         };
-        Self { from: fault.at, until: over.saturating_add(nanos(AFTERMATH)), nodes: nodes.map(Iterator::collect), process }
+        Self {
+            from: fault.at,
+            until: over.saturating_add(nanos(AFTERMATH)),
+            nodes: nodes.map(Iterator::collect),
+            process,
+        }
     }
 
     fn explains(&self, seen: &Sighting<'_>) -> bool {

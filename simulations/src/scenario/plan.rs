@@ -186,12 +186,7 @@ impl Plan {
                 return false;
             }
         };
-        self.nodes.push(PlannedNode {
-            unit,
-            role,
-            actors: Arc::clone(actors),
-            clocks,
-        });
+        self.nodes.push(PlannedNode { unit, role, actors: Arc::clone(actors), clocks });
         true
     }
 

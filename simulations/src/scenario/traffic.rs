@@ -11,6 +11,9 @@ use super::file::{Names, TalkEntry, TelemetryEntry, TrafficEntry};
 use super::plan::Plan;
 use crate::traffic::{Talk, Telemetry};
 
+/// Those of one node, or of several that are alike.
+type Actors = Arc<[ActorSpec]>;
+
 /// The largest payload: what a server takes by default.
 const PAYLOAD_MAX: u32 = 1 << 20;
 /// The shortest time between two messages of one source.
@@ -41,7 +44,8 @@ fn add_talk(key: &str, name: &ActorName, talk: &TalkEntry, plan: &mut Plan, prob
     for (part, delay) in [("spurt", talk.spurt), ("silence", talk.silence)] {
         check_delay(&format!("{key}.{part}"), delay, problems);
     }
-    let Some((talkers, listeners)) = both(key, ("talkers", &talk.talkers), ("listeners", &talk.listeners), plan, problems)
+    let Some((talkers, listeners)) =
+        both(key, ("talkers", &talk.talkers), ("listeners", &talk.listeners), plan, problems)
     else {
         return;
     };
@@ -63,7 +67,8 @@ fn add_telemetry(key: &str, name: &ActorName, entry: &TelemetryEntry, plan: &mut
     let Some((from, to)) = both(key, ("from", &entry.from), ("to", &entry.to), plan, problems) else { return };
     let TelemetryEntry { group, every, payload, .. } = entry;
     install(key, name, &from, &to, plan, problems, |sends, receives| {
-        let options = json!({ "group": group, "sends": sends, "receives": receives, "every": every, "payload": payload });
+        let options =
+            json!({ "group": group, "sends": sends, "receives": receives, "every": every, "payload": payload });
         (Telemetry::KIND, options)
     });
 }
@@ -95,7 +100,7 @@ fn install(
     actor: impl Fn(bool, bool) -> (&'static str, serde_json::Value),
 ) {
     // Nodes that are alike share one list.
-    let mut made: Vec<(Arc<[ActorSpec]>, (bool, bool), Arc<[ActorSpec]>)> = Vec::new();
+    let mut made: Vec<(Actors, (bool, bool), Actors)> = Vec::new();
     for (number, node) in (0..).zip(&mut plan.nodes) {
         let (sends, receives) = (from.binary_search(&number).is_ok(), to.binary_search(&number).is_ok());
         if !sends && !receives {
@@ -113,7 +118,7 @@ fn install(
         }
         let (kind, config) = actor(sends, receives);
         let added = ActorSpec { name: name.clone(), kind: kind.to_owned(), config };
-        let after: Arc<[ActorSpec]> = node.actors.iter().cloned().chain([added]).collect();
+        let after: Actors = node.actors.iter().cloned().chain([added]).collect();
         made.push((Arc::clone(&node.actors), role, Arc::clone(&after)));
         node.actors = after;
     }

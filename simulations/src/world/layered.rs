@@ -279,7 +279,11 @@ impl Layered {
             let lost = counters.lost as f64 / (counters.sent.max(1)) as f64;
             let words = format!(
                 "{distance:.0} m, {:.1} % get through at the first attempt\n{} packets, {} lost, {} dropped in the queue, {} bytes",
-                delivery * 100.0, counters.sent, counters.lost, counters.dropped, counters.bytes,
+                delivery * 100.0,
+                counters.sent,
+                counters.lost,
+                counters.dropped,
+                counters.bytes,
             );
             // Half of the packets lost is as bad as it can be.
             let bad = if counters.sent > 0 { lost * 2.0 } else { 1.0 - delivery };
@@ -287,7 +291,11 @@ impl Layered {
         };
         LinkMatrix {
             title: "Links of the mesh".to_owned(),
-            words: "From each row to each column: green gets through, red is lost. Pale links were not used.".to_owned(),
+            words: format!(
+                "From each row to each column: green gets through, red is lost. Pale links were not used. {} packets found \
+                 no route.",
+                self.net.unroutable()
+            ),
             units: units.iter().map(ToString::to_string).collect(),
             cells: self.net.links().into_iter().map(cell).collect(),
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 
 use clap::Args;
@@ -98,8 +98,11 @@ fn read(file: File, mut give: impl FnMut(io::Result<Vec<u8>>) -> bool) {
                 }
             }
         }
-        let over = block.is_empty();
-        if (!over && !give(Ok(block))) || failed.is_some_and(|error| !give(Err(error))) || over {
+        if block.is_empty() && failed.is_none() {
+            return;
+        }
+        // Whoever compares may have seen enough.
+        if !give(Ok(block)) || failed.is_some_and(|error| !give(Err(error))) {
             return;
         }
     }
@@ -163,14 +166,14 @@ impl Comparison {
             let parsed = |lines: &[String]| -> Vec<serde_json::Value> {
                 lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.as_str().into())).collect()
             };
-            console.object(&json!({ "equal": equal, "common": self.equal, "a": parsed(&self.a), "b": parsed(&self.b) }));
+            console
+                .object(&json!({ "equal": equal, "common": self.equal, "a": parsed(&self.a), "b": parsed(&self.b) }));
         } else if equal {
             console.line(&format!("{}  {} lines", console.paint(Tone::Good, "equal"), self.equal));
         } else {
             console.line(&format!("they share {} lines and part then", self.equal));
             self.before.iter().for_each(|line| console.line(&console.paint(Tone::Dim, &format!("  {line}"))));
-            for (name, mark, tone, lines) in
-                [(&names.a, '-', Tone::Bad, &self.a), (&names.b, '+', Tone::Good, &self.b)]
+            for (name, mark, tone, lines) in [(&names.a, '-', Tone::Bad, &self.a), (&names.b, '+', Tone::Good, &self.b)]
             {
                 console.line(&console.paint(tone, &format!("{mark} {name}")));
                 if lines.is_empty() {

@@ -20,7 +20,7 @@ const SLICES: u32 = 1_000;
 
 /// What `nunect sim run` is told.
 #[derive(Debug, Args)]
-pub(super) struct Run {
+pub(in crate::cli) struct Run {
     /// The scenario file.
     #[arg(value_name = "FILE")]
     scenario: PathBuf,
@@ -179,4 +179,3 @@ fn tell(scenario: &Scenario, outcome: &Outcome, wall: Duration, console: &Consol
         if outcome.passed() { console.paint(Tone::Good, "passed") } else { console.paint(Tone::Bad, "failed") };
     console.line(&format!("\n{verdict}  again: {}", outcome.replay));
 }
-

@@ -52,7 +52,10 @@ impl Resolver<'_> {
             return None;
         }
         let LongSight { nodes, actor, about, .. } = meant.clone();
-        Some(event.map_or_else(|| Sight::State(Box::new(meant)), |event| Sight::Event(FilterEntry { event, nodes, actor, about })))
+        Some(event.map_or_else(
+            || Sight::State(Box::new(meant)),
+            |event| Sight::Event(FilterEntry { event, nodes, actor, about }),
+        ))
     }
 
     /// A state that must hold, and what it is called. Of messages, those count that are published within

@@ -210,6 +210,7 @@ impl Net {
     }
 
     /// Where the stations are, in metres east and north.
+    #[cfg(test)]
     pub(crate) fn positions(&self) -> &[[f64; 2]] {
         &self.air.field.positions
     }
@@ -242,12 +243,14 @@ impl Net {
     }
 
     /// The stations that a packet sent now goes through, without the sender; empty without a route.
+    #[cfg(test)]
     pub(crate) fn route(&mut self, from: u32, to: u32) -> Vec<u32> {
         let Some(pair) = self.pair(from, to).filter(|_| from != to) else { return Vec::new() };
         self.routes.path(pair).links.iter().map(|&place| self.links[at(place)].to).collect()
     }
 
     /// The station that `from` hands packets for `to` over to.
+    #[cfg(test)]
     pub(crate) fn next_hop(&mut self, from: u32, to: u32) -> Option<u32> {
         self.route(from, to).first().copied()
     }

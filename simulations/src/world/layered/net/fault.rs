@@ -19,8 +19,6 @@ pub(crate) enum NetFault {
         both_ways: bool,
         change: LinkChange,
     },
-    /// The radios of these stations are off.
-    Station(Vec<u32>),
 }
 
 /// What is different with a link.
@@ -54,7 +52,6 @@ pub(super) struct Effect {
 enum Rule {
     Barrier { side_of: Vec<u8>, one_way: bool },
     Link { from: Vec<bool>, to: Vec<bool>, both_ways: bool, change: LinkChange },
-    Station(Vec<bool>),
 }
 
 #[derive(Debug)]
@@ -93,7 +90,6 @@ impl Rule {
             NetFault::Link { from, to, both_ways, change } => {
                 Self::Link { from: members(&from, stations), to: members(&to, stations), both_ways, change }
             }
-            NetFault::Station(list) => Self::Station(members(&list, stations)),
         }
     }
 
@@ -106,7 +102,6 @@ impl Rule {
                 let apart = here != there && here != u8::MAX && there != u8::MAX;
                 effect.blocked |= apart && (!one_way || here < there);
             }
-            Self::Station(off) => effect.blocked |= off[from] || off[to],
             Self::Link { from: sources, to: targets, both_ways, change } => {
                 let meant = (sources[from] && targets[to]) || (*both_ways && sources[to] && targets[from]);
                 if meant {

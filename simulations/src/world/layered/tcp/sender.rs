@@ -98,10 +98,6 @@ impl Sender {
         self.segments.front().map_or(self.nxt, Segment::start)
     }
 
-    pub(super) fn state(&self) -> State {
-        self.recovery.as_ref().map_or(State::Open, |recovery| recovery.state)
-    }
-
     /// `tcp_packets_in_flight`.
     pub(super) fn in_flight(&self, recovery: Option<&Recovery>) -> u32 {
         let out = u32::try_from(self.segments.len()).unwrap_or(u32::MAX);

@@ -174,11 +174,6 @@ impl Bench {
         }
     }
 
-    /// The process of a node dies.
-    pub(super) fn kill(&mut self, node: u32) {
-        self.world.disconnect(self.now, node, true, &mut self.heap);
-    }
-
     /// Packets that links were given.
     pub(super) fn segments(&self) -> u64 {
         self.world.net.links().iter().map(|link| link.counters.sent).sum()

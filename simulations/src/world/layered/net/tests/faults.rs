@@ -63,9 +63,9 @@ fn a_one_way_barrier_lets_the_first_side_hear() {
 }
 
 #[test]
-fn a_radio_that_is_off_is_walked_around_and_still_talks_to_itself() {
+fn a_station_that_nobody_reaches_is_walked_around_and_still_talks_to_itself() {
     let mut mesh = Mesh::new(ring(5), 5);
-    mesh.impose(7, NetFault::Station(vec![1]));
+    mesh.impose(7, NetFault::Barrier { side_of: vec![0, 1, 0, 0, 0], one_way: false });
     assert_eq!(mesh.send(0, 2), None);
     mesh.until(2 * SECOND);
     assert_eq!((mesh.net.route(0, 2), mesh.send(0, 1)), (vec![4, 3, 2], None));
