@@ -113,10 +113,11 @@ fn attempt(scenario: &Scenario, catalog: &Catalog, seed: u64) -> Tried {
 
 impl From<&Outcome> for Tried {
     fn from(outcome: &Outcome) -> Self {
-        let broken = outcome.expectations.iter().find_map(|verdict| match &verdict.judgement {
+        let broken = outcome.expectations.iter().filter_map(|verdict| match &verdict.judgement {
             Judgement::Broken { at, why, .. } => Some((at, why)),
             Judgement::Met { .. } | Judgement::Untried { .. } | Judgement::Unmet { .. } => None,
         });
+        let broken = broken.min_by_key(|(at, _)| *at);
         let why = broken.map_or_else(String::new, |(at, why)| format!("at {:.3} s: {why}", at.as_secs_f64()));
         Self {
             seed: outcome.seed,
