@@ -197,6 +197,8 @@ impl Node {
             return Ok(());
         }
         self.boots += 1;
+        // The wake of a process that was killed while it stood still is gone.
+        self.present.armed = u64::MAX;
         let entropy = derive(&self.entropy, "boot", self.boots);
         let origin = between(entropy.stream("origin", 0).next_u64(), 0, ORIGIN_MAX_NS);
         let clock = self.machine();
