@@ -72,9 +72,9 @@ pub(crate) struct ServersConfig {
     pub(crate) ping: PingConfig,
     /// A server closes a connection on which it could not write for so long.
     pub(crate) write_deadline: Period,
-    /// From the end of a leaf's connection, or of a try, to the next try, with up to a tenth more.
+    /// From the end of a leaf's connection to the next try; from a try that failed to the next up to twice as long.
     pub(crate) reconnect: Period,
-    /// The same between hubs.
+    /// The same between hubs, but for up to 100ms more after the end of a connection, and no more after a failed try.
     pub(crate) route_reconnect: Period,
     /// How long a server waits for a connection, and then for the other's first words.
     pub(crate) connect_timeout: Period,

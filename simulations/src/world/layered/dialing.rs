@@ -17,6 +17,18 @@ pub(super) const OF_PROCESS: u32 = u32::MAX;
 /// How long a server waits for who connected to say who it is (`auth_timeout`).
 const AUTH_TIMEOUT_NS: u64 = 2_000_000_000;
 
+/// By how much servers that lost each other differ in when they try again.
+const ROUTE_SPREAD_NS: u64 = 100_000_000;
+
+/// What a server had before it tries to connect again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Last {
+    /// A connection, whose end was held up for so long.
+    Stood { held: u64 },
+    /// Only a try.
+    Failed,
+}
+
 impl Layered {
     pub(super) fn dial_mut(&mut self, node: u32, dial: u32) -> Option<&mut Dial> {
         if dial == OF_PROCESS {
@@ -25,20 +37,41 @@ impl Layered {
         self.server_mut(node)?.dials.get_mut(index(dial))
     }
 
-    /// Tries again to connect, after a while.
+    /// The client of a process tries again to connect, after a while.
     pub(super) fn dial_later(&mut self, step: &mut Step<'_>, node: u32, dial: u32) {
+        let limits = (self.plan.reconnect_floor, self.plan.reconnect_cap);
+        let draw = self.dial_draw(step.now, node, dial);
+        let tries = self.dial_mut(node, dial).map_or(0, |plan| plan.tries);
+        self.dial_after(step, (node, dial), back_off(tries, limits, draw));
+    }
+
+    /// A server tries again to connect: after a connection that it had, or after a try that failed.
+    pub(super) fn dial_again(&mut self, step: &mut Step<'_>, (node, dial): (u32, u32), last: Last) {
         let (leaf, route) = (self.plan.reconnect, self.plan.route_reconnect);
-        let (floor, cap) = (self.plan.reconnect_floor, self.plan.reconnect_cap);
-        let seed = self.seed;
+        let draw = self.dial_draw(step.now, node, dial);
+        let is_route = self.dial_mut(node, dial).is_some_and(|plan| plan.only.is_some());
+        let wait = match (last, is_route) {
+            // `reConnectToRemoteLeafNode` waits as long as it is set to, and `connectToRemoteLeafNode` up to twice that.
+            (Last::Stood { held }, false) => held.saturating_add(leaf),
+            (Last::Failed, false) => leaf.saturating_add(between(draw, 0, leaf)),
+            // `reConnectToRoute` draws a little more, and `connectToRoute` does not.
+            (Last::Stood { held }, true) => {
+                held.saturating_add(route).saturating_add(between(draw, 0, ROUTE_SPREAD_NS.min(route)))
+            }
+            (Last::Failed, true) => route,
+        };
+        self.dial_after(step, (node, dial), wait);
+    }
+
+    fn dial_draw(&self, now: u64, node: u32, dial: u32) -> u64 {
+        let key = self.plan.stations.get(index(node)).copied().unwrap_or_default();
+        mix(mix(self.seed ^ now) ^ mix(key ^ u64::from(dial)))
+    }
+
+    fn dial_after(&mut self, step: &mut Step<'_>, (node, dial): (u32, u32), wait: u64) {
         let Some(&key) = self.plan.stations.get(index(node)) else { return };
         let Some(plan) = self.dial_mut(node, dial) else { return };
         plan.turn = plan.turn.wrapping_add(1);
-        let draw = mix(mix(seed ^ step.now) ^ mix(key ^ u64::from(dial)));
-        let wait = match (dial, plan.only) {
-            (OF_PROCESS, _) => back_off(plan.tries, (floor, cap), draw),
-            (_, None) => leaf.saturating_add(between(draw, 0, leaf / 10)),
-            (_, Some(_)) => route.saturating_add(between(draw, 0, route / 10)),
-        };
         let turn = Turn::Dial { node, dial, turn: plan.turn };
         step.heap.push(step.now.saturating_add(wait), key, Happening::World(turn));
     }

@@ -1,6 +1,7 @@
 //! How an end finds that the other is gone, and what comes of it.
 
 use super::conn::{Conn, ConnId, Kind, Medium};
+use super::dialing::Last;
 use super::frame::Frame;
 use super::pipe::Air;
 use super::{Layered, Moment, Side, Step, Wire, index};
@@ -122,8 +123,17 @@ impl Layered {
         reason: LinkEnd,
         witness: &mut Witness,
     ) {
+        let (now, limit) = (step.now, self.plan.write_deadline);
         let Some(conn) = self.conn_mut(id).filter(|conn| conn.end(side).open) else { return };
         let (kind, node, peer, dial) = (conn.kind, conn.node(side), conn.node(side.other()), conn.dial);
+        let blocked = match &conn.medium {
+            Medium::Pipe(pipe) => pipe.blocked_since(side),
+            Medium::Handshake(_) | Medium::Gone => None,
+        };
+        // A server that gives up a connection while it writes reconnects when that write is over: by its deadline, if
+        // the kernel does not know of the end. Both loops of a connection have to be done (`rref` in `reconnect`).
+        let writes = !matches!(reason, LinkEnd::Reset | LinkEnd::WriteDeadline | LinkEnd::Down);
+        let held = blocked.filter(|_| writes).map_or(0, |since| since.saturating_add(limit).saturating_sub(now));
         let end = conn.end_mut(side);
         end.open = false;
         let was_ready = std::mem::take(&mut end.ready);
@@ -137,7 +147,8 @@ impl Layered {
         }
         self.forget(step, id.place, side);
         if side == Side::Opener {
-            self.hang_up(step, id, (kind, node, dial), was_ready);
+            let last = if was_ready { Last::Stood { held } } else { Last::Failed };
+            self.hang_up(step, id, (kind, node, dial), last);
         }
         if other_open {
             self.say_farewell(step, id, side, 0);
@@ -147,17 +158,23 @@ impl Layered {
     }
 
     /// The opener has lost its connection, or given up a try.
-    fn hang_up(&mut self, step: &mut Step<'_>, id: ConnId, (kind, node, dial): (Kind, u32, u32), was_ready: bool) {
+    fn hang_up(&mut self, step: &mut Step<'_>, id: ConnId, (kind, node, dial): (Kind, u32, u32), last: Last) {
         let Some(plan) = self.dial_mut(node, dial).filter(|plan| plan.conn == Some(id.place)) else { return };
         plan.conn = None;
-        if kind == Kind::Client && was_ready {
-            // nunect's client tries the first hub again, and then one after the other.
-            (plan.next, plan.tries) = (0, 0);
-            return self.disconnected(step, node);
+        match (kind, last) {
+            (Kind::Client, Last::Stood { .. }) => {
+                // nunect's client tries the first hub again, and then one after the other.
+                (plan.next, plan.tries) = (0, 0);
+                return self.disconnected(step, node);
+            }
+            (Kind::Client, Last::Failed) | (Kind::Leaf | Kind::Route, _) => {}
         }
         plan.next = plan.next.wrapping_add(1);
         plan.tries = plan.tries.saturating_add(1);
-        self.dial_later(step, node, dial);
+        match kind {
+            Kind::Client => self.dial_later(step, node, dial),
+            Kind::Leaf | Kind::Route => self.dial_again(step, (node, dial), last),
+        }
     }
 
     /// Says to the other end of a connection that this one is closed: until it hears, it goes on.
