@@ -1,6 +1,5 @@
 //! Measures round trips: to the server behind the bus, and through the echo of other nodes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use garde::Validate;
@@ -17,7 +16,7 @@ use nunect_core::table::Table;
 use nunect_core::time::nanos;
 use nunect_core::{
     Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Fault, Input, Message, Mono, Now, Period,
-    RequestError, RequestId, Sensor, Subscription, UnitId,
+    RequestError, RequestId, Sensor, Subject, Subscription, UnitId,
 };
 
 /// The time between two probes unless configured (protocol, section 6, "probe interval").
@@ -75,6 +74,8 @@ impl Default for ProberConfig {
 #[derive(Debug)]
 pub struct Prober {
     unit: UnitId,
+    /// Where it tells what it measured.
+    subject: Subject,
     interval: Duration,
     configured: bool,
     peers_max: usize,
@@ -85,7 +86,7 @@ pub struct Prober {
     turn: usize,
     random: ChaCha8Rng,
     /// Probes whose outcome is not known yet.
-    open: BTreeMap<RequestId, UnitId>,
+    open: Vec<(RequestId, UnitId)>,
     open_max: usize,
     native: Option<Duration>,
     /// When the next probe is due; none while the bus is away.
@@ -105,6 +106,8 @@ struct Known {
 #[derive(Debug)]
 struct Peer {
     unit: UnitId,
+    /// Where its echo listens.
+    echo: Subject,
     /// Probes in a row without an answer.
     failures: u32,
 }
@@ -118,6 +121,7 @@ impl Actor for Prober {
         let open_max = nanos(echo::TIMEOUT).div_ceil(nanos(interval)) + 1;
         Ok(Self {
             unit: birth.unit.clone(),
+            subject: rtt::subject(&birth.unit),
             interval,
             configured: !config.peers.is_empty(),
             peers_max: config.peers_max,
@@ -125,7 +129,7 @@ impl Actor for Prober {
             peers: config.peers.into_iter().map(Peer::new).collect(),
             turn: 0,
             random: birth.random("ranks"),
-            open: BTreeMap::new(),
+            open: Vec::new(),
             open_max: usize::try_from(open_max).unwrap_or(usize::MAX),
             native: None,
             due: None,
@@ -227,9 +231,12 @@ impl Prober {
             return;
         }
         self.turn = (self.turn + 1) % self.peers.len().max(1);
-        let peer = self.peers.get(self.turn).map_or(&self.unit, |peer| &peer.unit).clone();
-        let id = out.request(Message::new(echo::subject(&peer)), echo::TIMEOUT);
-        self.open.insert(id, peer);
+        let (peer, echo) = match self.peers.get(self.turn) {
+            Some(peer) => (peer.unit.clone(), peer.echo.clone()),
+            None => (self.unit.clone(), echo::subject(&self.unit)),
+        };
+        let id = out.request(Message::new(echo), echo::TIMEOUT);
+        self.open.push((id, peer));
     }
 
     /// Keeps the peers that announce themselves and answer, and fills up the rest from the others that
@@ -258,7 +265,8 @@ impl Prober {
 
     /// Publishes what came of a probe.
     fn outcome(&mut self, id: RequestId, sent: Now, result: Result<&Message, RequestError>, out: &mut Effects) {
-        let Some(peer) = self.open.remove(&id) else { return };
+        let Some(place) = self.open.iter().position(|(open, _)| *open == id) else { return };
+        let (_, peer) = self.open.swap_remove(place);
         let round_trip = result.ok().and_then(|answer| round_trip(sent, answer, out));
         match (result, self.peers.iter_mut().find(|other| other.unit == peer)) {
             // Our own doing says nothing about the peer.
@@ -280,13 +288,14 @@ impl Prober {
 
     fn publish(&self, app: Option<Duration>, peer: Option<UnitId>, out: &mut Effects) {
         let unit = self.unit.clone();
-        out.publish(Rtt { unit, native_us: self.native.map(micros), app_us: app.map(micros), peer }.build());
+        let rtt = Rtt { unit, native_us: self.native.map(micros), app_us: app.map(micros), peer };
+        out.publish(rtt.build_to(self.subject.clone()));
     }
 }
 
 impl Peer {
-    const fn new(unit: UnitId) -> Self {
-        Self { unit, failures: 0 }
+    fn new(unit: UnitId) -> Self {
+        Self { echo: echo::subject(&unit), unit, failures: 0 }
     }
 }
 

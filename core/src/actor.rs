@@ -423,11 +423,11 @@ pub enum RequestError {
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Send it.
-    Publish(Message),
+    Publish(Box<Message>),
     /// Send it and bring back the answer within the time.
-    Request(RequestId, Message, Duration),
+    Request(RequestId, Box<Message>, Duration),
     /// Send it as the answer to a request: without a sequence.
-    Respond(Message),
+    Respond(Box<Message>),
     /// Let the outside observe it.
     Emit(Event),
     /// Write a row of the node's directory of units.
@@ -466,7 +466,7 @@ impl Effects {
 
     /// Sends `message`.
     pub fn publish(&mut self, message: Message) {
-        self.items.push(Effect::Publish(message));
+        self.items.push(Effect::Publish(Box::new(message)));
     }
 
     /// Sends `message` and brings its answer back as [`Input::Reply`], or the reason why there is
@@ -474,13 +474,13 @@ impl Effects {
     pub fn request(&mut self, message: Message, timeout: Duration) -> RequestId {
         self.requests += 1;
         let id = RequestId { incarnation: self.incarnation, number: self.requests };
-        self.items.push(Effect::Request(id, message, timeout));
+        self.items.push(Effect::Request(id, Box::new(message), timeout));
         id
     }
 
     /// Answers a request; the message's subject is the reply subject that the request named.
     pub fn respond(&mut self, answer: Message) {
-        self.items.push(Effect::Respond(answer));
+        self.items.push(Effect::Respond(Box::new(answer)));
     }
 
     /// Lets the outside observe `event`.
@@ -527,10 +527,16 @@ impl Effects {
         self.items.drain(..)
     }
 
-    /// Takes the effects out, in order, and their memory with them: where there are thousands of actors, memory
-    /// that all of them use in turn stays in the cache, and what each keeps for itself does not.
-    pub fn take(&mut self) -> std::vec::IntoIter<Effect> {
-        std::mem::take(&mut self.items).into_iter()
+    /// Takes the effects out, in order, and their memory with them.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.items)
+    }
+
+    /// Gives the memory for the next effects: where there are thousands of actors, memory that all of them use in
+    /// turn stays in the cache, and what each keeps for itself does not.
+    pub(crate) fn lend(&mut self, memory: Vec<Effect>) {
+        self.items = memory;
     }
 
     /// Whether there is none.

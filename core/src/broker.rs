@@ -151,8 +151,9 @@ impl Broker {
         // An inbox is used once, and not worth remembering; but all inboxes of one client go the same
         // way, unless somebody subscribed to a single one.
         let is_inbox = inbox::is_inbox(subject);
-        let inboxes = if is_inbox { subject.parent().filter(inbox::is_inbox) } else { None };
-        let key = inboxes.as_ref().unwrap_or(subject);
+        let parent = if is_inbox { subject.as_str().rsplit_once('.') } else { None };
+        let inboxes = parent.map(|(parent, _)| parent).filter(|parent| inbox::is_inboxes(parent));
+        let key = inboxes.unwrap_or(subject.as_str());
         if let Some(routes) = cache.get(key) {
             return act(routes);
         }
@@ -162,7 +163,7 @@ impl Broker {
             if cache.len() >= (*cache_max).max(CACHE_PER_SUBSCRIPTION * entries.len()) {
                 cache.clear();
             }
-            cache.insert(key.clone(), routes);
+            cache.insert(inboxes.map_or_else(|| subject.clone(), |inboxes| subject.part(inboxes)), routes);
         }
         result
     }

@@ -1,6 +1,6 @@
 //! One life of an actor, as every host runs it: inputs in, effects out, crashes in words.
 
-use crate::actor::{Birth, Contract, Effects, Hosted, Input};
+use crate::actor::{Birth, Contract, Effect, Effects, Hosted, Input};
 use crate::catalog::Entry;
 use crate::config::ConfigError;
 use crate::crash;
@@ -63,6 +63,11 @@ impl Cell {
     #[must_use]
     pub const fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    /// Gives the memory for the effects of the next input, which [`Effects::take`] gives back.
+    pub fn lend(&mut self, memory: Vec<Effect>) {
+        self.effects.lend(memory);
     }
 
     /// Gives the actor one input. The caller carries out the effects before the next.

@@ -140,8 +140,11 @@ pub struct ClockStamp {
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     origin: Origin,
-    extras: Option<Arc<Vec<(&'static str, Value)>>>,
+    extras: Option<Arc<[Extra]>>,
 }
+
+/// A header that the maker of a message added.
+pub(crate) type Extra = (&'static str, Value);
 
 /// A header's value in its own type: of a message that never went over a wire.
 #[derive(Clone, Copy)]
@@ -151,6 +154,8 @@ pub(crate) enum Field<'a> {
     Unit(&'a UnitId),
     Session(&'a SessionId),
     Unsigned(u64),
+    ClockSource(ClockSource),
+    ClockQuality(ClockQuality),
 }
 
 /// What looking for a header in its own type came to.
@@ -167,7 +172,7 @@ impl Field<'_> {
         match self {
             Self::Unsigned(number) => Some(number),
             Self::Value(Value::Unsigned(number)) => Some(*number),
-            Self::Value(_) | Self::Unit(_) | Self::Session(_) => None,
+            Self::Value(_) | Self::Unit(_) | Self::Session(_) | Self::ClockSource(_) | Self::ClockQuality(_) => None,
         }
     }
 }
@@ -195,6 +200,19 @@ impl Headers {
         let block = ByteString::try_from(block.clone())
             .unwrap_or_else(|_| ByteString::from(String::from_utf8_lossy(&block).into_owned()));
         Self { origin: Origin::Raw(block), extras: None }
+    }
+
+    /// Headers that the maker of a message adds, each name once.
+    pub(crate) fn of(extras: impl Into<Arc<[Extra]>>) -> Self {
+        Self { origin: Origin::None, extras: Some(extras.into()) }
+    }
+
+    /// All there is, when none of it came as a text.
+    pub(crate) fn typed(&self) -> Option<(&Stamp, &[Extra])> {
+        match &self.origin {
+            Origin::Stamp(stamp) => Some((stamp, self.extras.as_deref().unwrap_or_default())),
+            Origin::None | Origin::Raw(_) | Origin::Stamped(..) => None,
+        }
     }
 
     /// Whether there is none.
@@ -245,10 +263,13 @@ impl Headers {
 
     /// Adds a header that only this message carries, or gives it another value.
     pub(crate) fn push(&mut self, name: &'static str, value: Value) {
-        let extras = Arc::make_mut(self.extras.get_or_insert_default());
-        match extras.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => extras.push((name, value)),
+        let Some(extras) = &mut self.extras else {
+            self.extras = Some(Arc::new([(name, value)]));
+            return;
+        };
+        match extras.iter().position(|(other, _)| same(other, name)) {
+            Some(place) => Arc::make_mut(extras)[place].1 = value,
+            None => *extras = extras.iter().cloned().chain([(name, value)]).collect(),
         }
     }
 
@@ -262,9 +283,10 @@ impl Headers {
         if let Some(extras) = &mut self.extras
             && extras.iter().any(|(name, value)| Stamp::owns(name) || matches!(value, Value::AtHandOver(_)))
         {
-            let extras = Arc::make_mut(extras);
-            extras.retain(|(name, _)| !Stamp::owns(name));
-            for (_, value) in extras {
+            if extras.iter().any(|(name, _)| Stamp::owns(name)) {
+                *extras = extras.iter().filter(|(name, _)| !Stamp::owns(name)).cloned().collect();
+            }
+            for (_, value) in Arc::make_mut(extras) {
                 if let Value::AtHandOver(late) = *value {
                     *value = match late {
                         Late::ClockSource => Value::Word(stamp.clock.source.as_str()),
@@ -336,7 +358,7 @@ impl Headers {
 /// Whether two names are one. Names differ in length or at their ends, and nearly always both are the
 /// one text of a key: it takes no call to tell.
 #[inline]
-fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     one.len() == other.len()
         && (std::ptr::eq(one, other) || (one.as_bytes().last() == other.as_bytes().last() && one == other))
 }
@@ -375,7 +397,7 @@ impl Stamp {
     ];
 
     fn owns(name: &str) -> bool {
-        Self::NAMES.contains(&name)
+        Self::NAMES.iter().any(|own| same(own, name))
     }
 
     /// `None` for what is not the stamp's.
@@ -385,6 +407,8 @@ impl Stamp {
             1 => self.sequence.map_or(Lookup::Absent, |sequence| Lookup::Found(Field::Unsigned(sequence))),
             2 => Lookup::Found(Field::Session(&self.session)),
             3 => Lookup::Found(Field::Unsigned(self.tx.unix_nanos())),
+            4 => Lookup::Found(Field::ClockSource(self.clock.source)),
+            5 => Lookup::Found(Field::ClockQuality(self.clock.quality)),
             _ => Lookup::Text,
         })
     }

@@ -29,7 +29,7 @@ pub const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(60);
 #[must_use]
 pub enum HandOver {
     /// It goes to the bus now.
-    Send(Message),
+    Send(Box<Message>),
     /// It is kept until the bus is back, or was dropped, as its family's rule says.
     Kept,
     /// It goes nowhere.
@@ -127,10 +127,14 @@ impl Outbox {
     }
 
     /// Sends a message of an actor.
-    pub fn publish(&mut self, now: Now, message: Message) -> HandOver {
+    pub fn publish(&mut self, now: Now, message: impl Into<Box<Message>>) -> HandOver {
+        self.publish_boxed(now, message.into())
+    }
+
+    fn publish_boxed(&mut self, now: Now, message: Box<Message>) -> HandOver {
         if self.connected {
             return match self.number(&message.subject) {
-                Ok(sequence) => HandOver::Send(self.stamp(now, message, Some(sequence))),
+                Ok(sequence) => HandOver::Send(self.stamped(now, message, Some(sequence))),
                 Err(reason) => HandOver::Refused(self.refuse(now.mono, message.subject, reason)),
             };
         }
@@ -141,7 +145,7 @@ impl Outbox {
         match away_rule(subject) {
             AwayRule::KeepLatest if self.latest.len() < self.subjects_max || self.latest.contains_key(subject) => {
                 self.counters.kept += 1;
-                if self.latest.insert(subject.clone(), message).is_some() {
+                if self.latest.insert(subject.clone(), *message).is_some() {
                     self.counters.dropped += 1;
                 }
             }
@@ -151,7 +155,7 @@ impl Outbox {
                     self.queued.pop_front();
                     self.counters.dropped += 1;
                 }
-                self.queued.push_back(message);
+                self.queued.push_back(*message);
             }
             AwayRule::KeepLatest | AwayRule::Drop => self.counters.dropped += 1,
         }
@@ -159,22 +163,22 @@ impl Outbox {
     }
 
     /// Sends an answer to a request: without a sequence, and never kept.
-    pub fn respond(&mut self, now: Now, answer: Message) -> HandOver {
+    pub fn respond(&mut self, now: Now, answer: impl Into<Box<Message>>) -> HandOver {
         if !self.connected {
             self.counters.dropped += 1;
             return HandOver::Kept;
         }
-        HandOver::Send(self.stamp(now, answer, None))
+        HandOver::Send(self.stamped(now, answer.into(), None))
     }
 
     /// Sends a message as it is, with the headers of whoever made it: dead letters.
-    pub fn relay(&mut self, message: Message) -> HandOver {
+    pub fn relay(&mut self, message: impl Into<Box<Message>>) -> HandOver {
         if !self.connected {
             self.counters.dropped += 1;
             return HandOver::Kept;
         }
         self.counters.sent += 1;
-        HandOver::Send(message)
+        HandOver::Send(message.into())
     }
 
     /// Sends a request of an actor's present life, and notes it among those under way.
@@ -190,9 +194,10 @@ impl Outbox {
         requests: &mut Requests,
         slot: Slot,
         id: RequestId,
-        mut message: Message,
+        message: impl Into<Box<Message>>,
         timeout: Duration,
-    ) -> Result<Message, Failed> {
+    ) -> Result<Box<Message>, Failed> {
+        let mut message = message.into();
         if !self.connected {
             self.counters.dropped += 1;
             return Err(RequestError::BusAway.into());
@@ -209,19 +214,20 @@ impl Outbox {
             }
         };
         message.reply = requests.open(now, slot, id, timeout);
-        Ok(self.stamp(now, message, Some(sequence)))
+        Ok(self.stamped(now, message, Some(sequence)))
     }
 
     /// The bus came: returns what was kept for it, numbered and stamped now, in the order to send.
     pub fn connected(&mut self, now: Now) -> Vec<Message> {
         self.connected = true;
         let kept = std::mem::take(&mut self.queued).into_iter().chain(std::mem::take(&mut self.latest).into_values());
-        kept.filter_map(|message| {
+        kept.filter_map(|mut message| {
             let Ok(sequence) = self.number(&message.subject) else {
                 self.counters.refused += 1;
                 return None;
             };
-            Some(self.stamp(now, message, Some(sequence)))
+            self.stamp(now, &mut message, Some(sequence));
+            Some(message)
         })
         .collect()
     }
@@ -305,12 +311,16 @@ impl Outbox {
         Refusal { subject, reason, tell }
     }
 
-    fn stamp(&mut self, now: Now, mut message: Message, sequence: Option<u64>) -> Message {
+    fn stamped(&mut self, now: Now, mut message: Box<Message>, sequence: Option<u64>) -> Box<Message> {
+        self.stamp(now, &mut message, sequence);
+        message
+    }
+
+    fn stamp(&mut self, now: Now, message: &mut Message, sequence: Option<u64>) {
         self.counters.sent += 1;
         let stamp =
             Stamp { unit: self.unit.clone(), session: self.session.clone(), sequence, tx: now.wall, clock: self.clock };
         message.headers.complete(Arc::new(stamp), now);
-        message
     }
 }
 

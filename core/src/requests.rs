@@ -33,16 +33,38 @@ pub struct Pending {
 pub struct Requests {
     unit: UnitId,
     session: SessionId,
+    /// What the subjects of answers begin with.
+    start: Box<str>,
     next: u64,
+    /// Nearly always all of them: as many as are found faster by looking at each than in a tree.
+    few: Vec<(u64, Pending)>,
+    /// What there was no room for among the few.
+    many: Many,
+}
+
+/// The most that [`Requests::few`] holds.
+const FEW_MAX: usize = 16;
+
+#[derive(Debug, Default)]
+struct Many {
     pending: BTreeMap<u64, Pending>,
     due: BTreeSet<(Mono, u64)>,
+}
+
+impl Many {
+    fn remove(&mut self, number: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&number)?;
+        self.due.remove(&(pending.due, number));
+        Some(pending)
+    }
 }
 
 impl Requests {
     /// None under way, for one run of `unit`.
     #[must_use]
-    pub const fn new(unit: UnitId, session: SessionId) -> Self {
-        Self { unit, session, next: 0, pending: BTreeMap::new(), due: BTreeSet::new() }
+    pub fn new(unit: UnitId, session: SessionId) -> Self {
+        let start = inbox::start(&unit, &session);
+        Self { unit, session, start, next: 0, few: Vec::new(), many: Many::default() }
     }
 
     /// What the node must subscribe to, so that answers reach it.
@@ -58,37 +80,54 @@ impl Requests {
         }
         self.next += 1;
         let due = now.mono + timeout;
-        self.pending.insert(self.next, Pending { slot, id, sent: now, due });
-        self.due.insert((due, self.next));
-        Some(inbox::subject(&self.unit, &self.session, self.next))
+        let pending = Pending { slot, id, sent: now, due };
+        if self.few.len() < FEW_MAX {
+            self.few.push((self.next, pending));
+        } else {
+            self.many.pending.insert(self.next, pending);
+            self.many.due.insert((due, self.next));
+        }
+        Some(inbox::numbered(&self.start, self.next))
     }
 
     /// Closes the request that `subject` answers; `None` when it is over, or never was.
     pub fn close(&mut self, subject: &Subject) -> Option<Pending> {
-        let number = inbox::own_number(subject, &self.unit, &self.session)?;
-        let pending = self.pending.remove(&number)?;
-        self.due.remove(&(pending.due, number));
-        Some(pending)
+        let number = inbox::number_after(&self.start, subject)?;
+        self.remove(number)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Pending> {
+        match self.few.iter().position(|(other, _)| *other == number) {
+            Some(place) => Some(self.few.swap_remove(place).1),
+            None => self.many.remove(number),
+        }
     }
 
     /// Closes one request whose time is up at `now`.
     pub fn expire(&mut self, now: Mono) -> Option<Pending> {
-        let &(due, number) = self.due.first().filter(|(due, _)| *due <= now)?;
-        self.due.remove(&(due, number));
-        self.pending.remove(&number)
+        let (_, number) = self.first().filter(|(due, _)| *due <= now)?;
+        self.remove(number)
     }
 
     /// When the next request's time is up.
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
-        self.due.first().map(|&(due, _)| Deadline::new(due, "request timeout"))
+        self.first().map(|(due, _)| Deadline::new(due, "request timeout"))
+    }
+
+    /// The request whose time is up next, and when.
+    fn first(&self) -> Option<(Mono, u64)> {
+        let few = self.few.iter().map(|(number, pending)| (pending.due, *number)).min();
+        few.into_iter().chain(self.many.due.first().copied()).min()
     }
 
     /// Forgets the requests of a life that is over.
     pub fn forget(&mut self, slot: Slot, incarnation: Incarnation) {
-        let due = &mut self.due;
-        self.pending.retain(|number, pending| {
-            let over = pending.slot == slot && pending.id.incarnation <= incarnation;
+        let over = |pending: &Pending| pending.slot == slot && pending.id.incarnation <= incarnation;
+        self.few.retain(|(_, pending)| !over(pending));
+        let Many { pending, due } = &mut self.many;
+        pending.retain(|number, pending| {
+            let over = over(pending);
             if over {
                 due.remove(&(pending.due, *number));
             }
@@ -99,19 +138,19 @@ impl Requests {
     /// How many are under way.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pending.len()
+        self.few.len() + self.many.pending.len()
     }
 
     /// Whether no more can be opened.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.pending.len() >= REQUESTS_MAX
+        self.len() >= REQUESTS_MAX
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.len() == 0
     }
 }
 

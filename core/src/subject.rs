@@ -145,10 +145,9 @@ impl Subject {
         &self.0
     }
 
-    /// The subject without its last token; `None` when that is its only one.
-    pub(crate) fn parent(&self) -> Option<Self> {
-        let (parent, _) = self.0.rsplit_once('.')?;
-        Some(Self(self.0.slice_ref(parent)))
+    /// The subject that is this part of its text.
+    pub(crate) fn part(&self, part: &str) -> Self {
+        Self(self.0.slice_ref(part))
     }
 
     /// The text as shared bytes.
@@ -208,6 +207,13 @@ impl Pattern {
             }
         }
         subject.next().is_none()
+    }
+}
+
+/// It is found in tables by its text.
+impl std::borrow::Borrow<str> for Subject {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -316,7 +316,7 @@ impl Harness {
                 Effect::Respond(answer) => self.hand_over(|outbox| outbox.respond(now, answer)),
                 Effect::Request(id, message, timeout) => {
                     match self.outbox.request(now, &mut self.requests, Slot(0), id, message, timeout) {
-                        Ok(message) => self.requested.push_back((id, message)),
+                        Ok(message) => self.requested.push_back((id, *message)),
                         Err(failed) => panic!("request refused: {}", failed.error),
                     }
                 }
@@ -331,7 +331,7 @@ impl Harness {
 
     fn hand_over(&mut self, give: impl FnOnce(&mut Outbox) -> HandOver) {
         match give(&mut self.outbox) {
-            HandOver::Send(message) => self.published.push_back(message),
+            HandOver::Send(message) => self.published.push_back(*message),
             HandOver::Kept => {}
             HandOver::Refused(refusal) => panic!("{} refused: {refusal}", refusal.subject),
         }

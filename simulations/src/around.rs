@@ -27,7 +27,7 @@ pub(crate) struct Around<'a> {
 
 impl Around<'_> {
     /// Hands a message to the bus.
-    pub(crate) fn publish(&mut self, message: Message) {
+    pub(crate) fn publish(&mut self, message: Box<Message>) {
         self.witness.checker.published(self.at, self.node, &message);
         if let Some(lost) = self.world.publish(self.at, self.node, message, self.heap) {
             self.witness.lost(self.at, self.node, lost.as_str());

@@ -449,15 +449,12 @@ impl Component {
         let Some(due) = cell.deadline().filter(|due| due.at <= now.mono) else { return Ok(()) };
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
+        cell.lend(std::mem::take(&mut around.witness.effects));
         match cell.wake(now) {
-            Ok(effects) => carry_out(
-                (self.slot, &self.name),
-                now,
-                effects.into_iter().flat_map(Effects::take),
-                None,
-                office,
-                around,
-            ),
+            Ok(effects) => {
+                let effects = effects.map(Effects::take).unwrap_or_default();
+                carry_out((self.slot, &self.name), now, effects, None, office, around)
+            }
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -498,6 +495,7 @@ impl Component {
         });
         let laws = &mut around.witness.checker.laws;
         laws.taken(around.at, around.node, self.slot, message, &self.blueprint.reads);
+        cell.lend(std::mem::take(&mut around.witness.effects));
         match cell.handle(now, Input::Message(message)) {
             Ok(effects) => {
                 let about = Some(delivery.message());
@@ -530,6 +528,7 @@ impl Component {
 
     fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         let Some(cell) = self.cell.as_mut().filter(|_| !self.hung) else { return Ok(()) };
+        cell.lend(std::mem::take(&mut around.witness.effects));
         match cell.handle(now, input) {
             Ok(effects) => carry_out((self.slot, &self.name), now, effects.take(), None, office, around),
             Err(crash) => Err(End::crash(&crash)),
@@ -541,13 +540,13 @@ impl Component {
 fn carry_out(
     (slot, name): (u32, &ActorName),
     now: Now,
-    effects: impl IntoIterator<Item = Effect>,
+    mut effects: Vec<Effect>,
     about: Option<&Message>,
     office: &mut Office,
     around: &mut Around<'_>,
 ) -> Result<(), End> {
     let mut end = Ok(());
-    for effect in effects {
+    for effect in effects.drain(..) {
         match effect {
             Effect::Publish(message) => {
                 let message = office.outbox.publish(now, message);
@@ -574,6 +573,7 @@ fn carry_out(
             Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
         }
     }
+    around.witness.effects = effects;
     end
 }
 

@@ -12,21 +12,36 @@ use crate::draw::mix;
 /// were pushed.
 ///
 /// Most events are deadlines of nodes, seconds away, and most that are pushed and taken are messages,
-/// milliseconds away. So what lies beyond the present window of time waits unsorted, and messages
-/// never sift past the deadlines of all nodes.
+/// milliseconds away. So what lies beyond the present window of time waits unsorted, and so do the slots
+/// of the window that are still to come: only those of one slot are ever sorted, a handful.
 #[derive(Debug)]
 pub(crate) struct Heap<T> {
     seed: u64,
     pushed: u64,
-    /// Up to the end of the present window.
+    /// Up to the end of the present slot.
     near: BinaryHeap<Entry<T>>,
-    window: u64,
-    /// Beyond it, by window.
+    /// The present slot, counted from the beginning of the run.
+    slot: u64,
+    /// Further slots of the present window, and in a bit each which of them hold anything.
+    slots: [Vec<Entry<T>>; SLOTS],
+    filled: u64,
+    /// Beyond the window, by window.
     far: BTreeMap<u64, Vec<Entry<T>>>,
 }
 
-/// The logarithm of the length of a window in nanoseconds: 17 ms, longer than most delays.
-const WINDOW_BITS: u32 = 24;
+/// The logarithm of the length of a slot in nanoseconds: 0.26 ms, shorter than most delays.
+const SLOT_BITS: u32 = 18;
+/// As many as a number has bits; a window is 17 ms, longer than most delays.
+const SLOTS: usize = 64;
+
+const fn window_of(slot: u64) -> u64 {
+    slot / SLOTS as u64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is below 64")]
+const fn place_of(slot: u64) -> usize {
+    slot as usize % SLOTS
+}
 
 #[derive(Debug)]
 struct Entry<T> {
@@ -38,27 +53,49 @@ struct Entry<T> {
 
 impl<T> Heap<T> {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { seed, pushed: 0, near: BinaryHeap::new(), window: 0, far: BTreeMap::new() }
+        let slots = [const { Vec::new() }; SLOTS];
+        Self { seed, pushed: 0, near: BinaryHeap::new(), slot: 0, slots, filled: 0, far: BTreeMap::new() }
     }
 
     pub(crate) fn push(&mut self, at: u64, channel: u64, item: T) {
         let tie = mix(mix(self.seed ^ at) ^ channel);
         let entry = Entry { at, tie, sequence: self.pushed, item };
         self.pushed += 1;
-        let window = at >> WINDOW_BITS;
-        if window <= self.window {
+        let slot = at >> SLOT_BITS;
+        if slot <= self.slot {
             self.near.push(entry);
+        } else if window_of(slot) == window_of(self.slot) {
+            self.keep(slot, entry);
         } else {
-            self.far.entry(window).or_default().push(entry);
+            self.far.entry(window_of(slot)).or_default().push(entry);
         }
+    }
+
+    /// Keeps what lies in a further slot of the window.
+    fn keep(&mut self, slot: u64, entry: Entry<T>) {
+        let place = place_of(slot);
+        self.slots[place].push(entry);
+        self.filled |= 1 << place;
+    }
+
+    /// Goes on to the next slot that holds anything; false when none does.
+    fn advance(&mut self) -> bool {
+        if self.filled == 0 {
+            let Some((window, entries)) = self.far.pop_first() else { return false };
+            self.slot = window * SLOTS as u64;
+            entries.into_iter().for_each(|entry| self.keep(entry.at >> SLOT_BITS, entry));
+        }
+        let place = self.filled.trailing_zeros();
+        self.filled &= self.filled - 1;
+        self.slot = window_of(self.slot) * SLOTS as u64 + u64::from(place);
+        self.near.extend(self.slots[place_of(self.slot)].drain(..));
+        true
     }
 
     /// Takes the next event, unless it lies beyond `limit`.
     pub(crate) fn pop_until(&mut self, limit: u64) -> Option<(u64, T)> {
-        if self.near.is_empty() {
-            let (window, entries) = self.far.pop_first()?;
-            self.window = window;
-            self.near.extend(entries);
+        if self.near.is_empty() && !self.advance() {
+            return None;
         }
         if self.near.peek()?.at > limit {
             return None;

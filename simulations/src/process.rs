@@ -269,7 +269,7 @@ impl Process {
             component.subscribe(around);
         }
         for message in self.office.outbox.connected(now) {
-            around.publish(message);
+            around.publish(Box::new(message));
         }
         around.emit(None, Event::BusConnected);
         self.set_health(Cause::BusAway, false, around);

@@ -279,7 +279,7 @@ impl Simulation {
 
     /// Publishes a message as a client that is no node: it goes out as it is, without a stamp.
     pub fn publish(&mut self, message: Message) {
-        let lost = self.world.publish(self.now, OUTSIDE, message, &mut self.heap);
+        let lost = self.world.publish(self.now, OUTSIDE, Box::new(message), &mut self.heap);
         debug_assert!(lost.is_none(), "the outside is never cut off");
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use nunect_core::protocol::family;
-use nunect_core::{ActorName, Event, Message};
+use nunect_core::{ActorName, Effect, Event, Message};
 use serde::Serialize;
 
 use crate::checker::{Checker, Sighting};
@@ -53,6 +53,8 @@ pub(crate) struct Witness {
     pub(crate) latencies: Option<Box<Latencies>>,
     pub(crate) chronicle: Option<Box<Chronicle>>,
     pub(crate) counters: Counters,
+    /// Where actors write down what they want: one memory for all, which stays in the cache.
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Witness {
@@ -65,6 +67,7 @@ impl Witness {
             latencies: None,
             chronicle: None,
             counters: Counters::default(),
+            effects: Vec::new(),
         }
     }
 

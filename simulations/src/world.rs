@@ -136,7 +136,7 @@ impl World {
         &mut self,
         now: u64,
         from: u32,
-        message: Message,
+        message: Box<Message>,
         heap: &mut Heap<Happening>,
     ) -> Option<Subject> {
         match self {

@@ -27,7 +27,7 @@ fn to(subject: &str) -> Message {
 
 fn sent(hand_over: HandOver) -> Message {
     match hand_over {
-        HandOver::Send(message) => message,
+        HandOver::Send(message) => *message,
         HandOver::Kept | HandOver::Refused(_) => panic!("not sent: {hand_over:?}"),
     }
 }

@@ -1,11 +1,12 @@
 //! `ops.echo.{unit}`: a request whose answer is its own payload (protocol, sections 1, 2 and 4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::header::{self, Late, Value};
 use super::{HeaderError, ProtocolError, unit_after};
 use crate::identity::UnitId;
-use crate::message::Message;
+use crate::message::{Extra, Headers, Message};
 use crate::subject::{Pattern, Subject};
 use crate::time::{Now, Wall};
 
@@ -45,12 +46,13 @@ pub fn parse_subject(subject: &Subject) -> Result<UnitId, ProtocolError> {
 /// here by this node's clock.
 #[must_use]
 pub fn answer(request: &Message, reply: Subject) -> Message {
-    Message::new(reply)
-        .with(&header::SERVER_RX_TIMESTAMP, Value::Unsigned(request.received.wall.unix_nanos()))
-        .with(&header::SERVER_TX_TIMESTAMP, Value::AtHandOver(Late::WallSince(request.received)))
-        .with(&header::SERVER_CLOCK_SOURCE, Value::AtHandOver(Late::ClockSource))
-        .with(&header::SERVER_CLOCK_QUALITY, Value::AtHandOver(Late::ClockQuality))
-        .body(request.payload())
+    let extras: Arc<[Extra]> = Arc::new([
+        (header::SERVER_RX_TIMESTAMP.name(), Value::Unsigned(request.received.wall.unix_nanos())),
+        (header::SERVER_TX_TIMESTAMP.name(), Value::AtHandOver(Late::WallSince(request.received))),
+        (header::SERVER_CLOCK_SOURCE.name(), Value::AtHandOver(Late::ClockSource)),
+        (header::SERVER_CLOCK_QUALITY.name(), Value::AtHandOver(Late::ClockQuality)),
+    ]);
+    Message { headers: Headers::of(extras), ..Message::new(reply) }.body(request.payload())
 }
 
 /// What an answer says about the time it spent with the responder.

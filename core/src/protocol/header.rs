@@ -273,21 +273,42 @@ fn typed_wall(field: Field<'_>) -> Option<Wall> {
 fn typed_percent(field: Field<'_>) -> Option<u8> {
     match field {
         Field::Value(Value::Percent(percent)) if *percent <= 100 => Some(*percent),
-        Field::Value(_) | Field::Unit(_) | Field::Session(_) | Field::Unsigned(_) => None,
+        Field::Value(_)
+        | Field::Unit(_)
+        | Field::Session(_)
+        | Field::Unsigned(_)
+        | Field::ClockSource(_)
+        | Field::ClockQuality(_) => None,
+    }
+}
+
+fn typed_source(field: Field<'_>) -> Option<ClockSource> {
+    match field {
+        Field::ClockSource(source) => Some(source),
+        Field::Value(_) | Field::Unit(_) | Field::Session(_) | Field::Unsigned(_) | Field::ClockQuality(_) => None,
+    }
+}
+
+fn typed_quality(field: Field<'_>) -> Option<ClockQuality> {
+    match field {
+        Field::ClockQuality(quality) => Some(quality),
+        Field::Value(_) | Field::Unit(_) | Field::Session(_) | Field::Unsigned(_) | Field::ClockSource(_) => None,
     }
 }
 
 fn typed_unit(field: Field<'_>) -> Option<UnitId> {
     match field {
         Field::Unit(unit) => Some(unit.clone()),
-        Field::Value(_) | Field::Session(_) | Field::Unsigned(_) => None,
+        Field::Value(_) | Field::Session(_) | Field::Unsigned(_) | Field::ClockSource(_) | Field::ClockQuality(_) => {
+            None
+        }
     }
 }
 
 fn typed_session(field: Field<'_>) -> Option<SessionId> {
     match field {
         Field::Session(session) => Some(session.clone()),
-        Field::Value(_) | Field::Unit(_) | Field::Unsigned(_) => None,
+        Field::Value(_) | Field::Unit(_) | Field::Unsigned(_) | Field::ClockSource(_) | Field::ClockQuality(_) => None,
     }
 }
 
@@ -315,10 +336,11 @@ pub const TX_TIMESTAMP: Key<Wall> =
     Key::new("X-TX-Timestamp", UNIX_NANOS, wall).typed(typed_wall).with_aliases(&[("X-Timestamp", wall_from_millis)]);
 /// `X-Clock-Source`: what steers the sender's clock.
 pub const CLOCK_SOURCE: Key<ClockSource> =
-    Key::new("X-Clock-Source", "one of ptp, gps, ntp, unsynced", ClockSource::parse);
+    Key::new("X-Clock-Source", "one of ptp, gps, ntp, unsynced", ClockSource::parse).typed(typed_source);
 /// `X-Clock-Quality`: how well.
 pub const CLOCK_QUALITY: Key<ClockQuality> =
-    Key::new("X-Clock-Quality", "one of locked, tracking, acquiring, freerun", ClockQuality::parse);
+    Key::new("X-Clock-Quality", "one of locked, tracking, acquiring, freerun", ClockQuality::parse)
+        .typed(typed_quality);
 /// `X-Clock-Offset`: nanoseconds by which the sender's clock is ahead of its source.
 pub const CLOCK_OFFSET: Key<i64> = Key::new("X-Clock-Offset", "whole nanoseconds", number);
 /// `X-Health-Status`: how the unit does.

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::header::{self, Health, Reader, Value};
-use super::{HeaderError, ProtocolError, sender};
+use super::{HeaderError, ProtocolError, is_of, sender};
 use crate::identity::{Role, SessionId, UnitId};
-use crate::message::{Body, Message};
+use crate::message::{Body, Headers, Message, same};
 use crate::subject::{Pattern, Subject};
 use crate::time::Wall;
 
@@ -103,24 +103,19 @@ impl Heartbeat {
     #[must_use]
     pub fn build(&self) -> Message {
         let millis = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
-        let mut message = Message::new(subject(&self.unit))
-            .with(&header::HEALTH_STATUS, Value::Word(self.status.as_str()))
-            .with(&header::HEARTBEAT_INTERVAL, Value::Unsigned(millis))
-            .with(&header::ROLE, Value::Word(self.role.as_str()));
-        let headers = &mut message.headers;
-        let mut optional = |name: &'static str, value: Option<Value>| {
-            if let Some(value) = value {
-                headers.push(name, value);
-            }
-        };
+        let mut extras = Vec::with_capacity(9);
+        extras.push((header::HEALTH_STATUS.name(), Value::Word(self.status.as_str())));
+        extras.push((header::HEARTBEAT_INTERVAL.name(), Value::Unsigned(millis)));
+        extras.push((header::ROLE.name(), Value::Word(self.role.as_str())));
+        let mut optional = |name: &'static str, value: Option<Value>| extras.extend(value.map(|value| (name, value)));
         optional(header::UPTIME.name(), self.uptime_s.map(Value::Unsigned));
         optional(header::CPU_LOAD.name(), self.cpu_percent.map(Value::Percent));
         optional(header::MEMORY_USAGE.name(), self.memory_percent.map(Value::Percent));
         optional(header::RTT_NATIVE.name(), self.rtt_native_us.map(Value::Unsigned));
         optional(header::RTT_APP.name(), self.rtt_app_us.map(Value::Unsigned));
         optional(header::ACTIVE_CONNECTIONS.name(), self.active_connections.map(Value::Unsigned));
-        message.body = Body::Heartbeat(Payload { status: self.status });
-        message
+        let body = Body::Heartbeat(Payload { status: self.status });
+        Message { headers: Headers::of(extras), body, ..Message::new(subject(&self.unit)) }
     }
 
     /// Reads a heartbeat. A malformed header costs only what it would have said.
@@ -128,6 +123,9 @@ impl Heartbeat {
     /// # Errors
     /// When the subject is not a heartbeat's.
     pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
+        if let Some(received) = Self::typed(message) {
+            return Ok(received);
+        }
         let unit = sender(message, PREFIX, FORM)?;
         let mut headers = Reader::of(message, &unit);
         let status = headers.read(&header::HEALTH_STATUS).or_else(|| Payload::status_in(message));
@@ -150,6 +148,47 @@ impl Heartbeat {
             heartbeat,
             problems: headers.problems,
         })
+    }
+
+    /// The same of one that never was text, and holds nothing but what [`build`](Self::build) writes.
+    fn typed(message: &Message) -> Option<Received> {
+        let (stamp, extras) = message.headers.typed()?;
+        if !is_of(&message.subject, PREFIX, &stamp.unit) {
+            return None;
+        }
+        let mut heartbeat = Self { role: Role::default(), ..Self::new(stamp.unit.clone()) };
+        let mut status = None;
+        for (name, value) in extras {
+            let is = |key: &'static str| same(name, key);
+            match value {
+                Value::Word(word) if is(header::HEALTH_STATUS.name()) => status = Some(Health::parse(word)?),
+                Value::Word(word) if is(header::ROLE.name()) => heartbeat.role = Role::parse(word)?,
+                &Value::Unsigned(number) => match *name {
+                    name if same(name, header::HEARTBEAT_INTERVAL.name()) => {
+                        heartbeat.interval = Duration::from_millis(number).clamp(INTERVAL_MIN, INTERVAL_MAX);
+                    }
+                    name if same(name, header::UPTIME.name()) => heartbeat.uptime_s = Some(number),
+                    name if same(name, header::RTT_NATIVE.name()) => heartbeat.rtt_native_us = Some(number),
+                    name if same(name, header::RTT_APP.name()) => heartbeat.rtt_app_us = Some(number),
+                    name if same(name, header::ACTIVE_CONNECTIONS.name()) => {
+                        heartbeat.active_connections = Some(number)
+                    }
+                    _ => return None,
+                },
+                &Value::Percent(percent @ ..=100) if is(header::CPU_LOAD.name()) => {
+                    heartbeat.cpu_percent = Some(percent)
+                }
+                &Value::Percent(percent @ ..=100) if is(header::MEMORY_USAGE.name()) => {
+                    heartbeat.memory_percent = Some(percent);
+                }
+                Value::Word(_) | Value::Percent(_) | Value::Integer(_) | Value::Text(_) | Value::AtHandOver(_) => {
+                    return None;
+                }
+            }
+        }
+        heartbeat.status = status.or_else(|| Payload::status_in(message)).unwrap_or_default();
+        let (session, sequence) = (Some(stamp.session.clone()), stamp.sequence);
+        Some(Received { heartbeat, session, sequence, problems: Vec::new() })
     }
 }
 

@@ -18,7 +18,33 @@ pub fn pattern(unit: &UnitId, session: &SessionId) -> Pattern {
 /// The answer to request `number`.
 #[must_use]
 pub fn subject(unit: &UnitId, session: &SessionId, number: u64) -> Subject {
-    Subject::join(&[PREFIX, unit.as_str(), session.as_str(), &number.to_string()])
+    numbered(&start(unit, session), number)
+}
+
+/// What stands before the number in the subjects of all answers to one run of `unit`.
+pub(crate) fn start(unit: &UnitId, session: &SessionId) -> Box<str> {
+    format!("{PREFIX}.{unit}.{session}.").into()
+}
+
+/// The answer to request `number` of the run whose answers begin with `start`.
+pub(crate) fn numbered(start: &str, number: u64) -> Subject {
+    let mut digits = [0; 20];
+    let (mut first, mut rest) = (digits.len(), number);
+    while rest > 0 || first == digits.len() {
+        first -= 1;
+        digits[first] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    // As long as it will be: shared without another copy.
+    let mut text = String::with_capacity(start.len() + digits.len() - first);
+    text.push_str(start);
+    text.extend(digits[first..].iter().copied().map(char::from));
+    Subject::delivered(text)
+}
+
+/// The number that follows `start` in `subject`, if that is how it begins.
+pub(crate) fn number_after(start: &str, subject: &Subject) -> Option<u64> {
+    plain(subject.as_str().strip_prefix(start)?)
 }
 
 /// What the inboxes of all runs of `unit` begin with, for a client library that makes its own.
@@ -61,7 +87,12 @@ fn plain(number: &str) -> Option<u64> {
 /// Whether `subject` is an inbox of anybody: used once, and not worth remembering.
 #[must_use]
 pub fn is_inbox(subject: &Subject) -> bool {
-    subject.as_str().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('.'))
+    is_inboxes(subject.as_str())
+}
+
+/// Whether subjects that begin so are.
+pub(crate) fn is_inboxes(start: &str) -> bool {
+    start.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('.'))
 }
 
 #[cfg(test)]

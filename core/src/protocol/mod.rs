@@ -104,12 +104,16 @@ fn unit_after(subject: &Subject, prefix: &str, expected: &'static str) -> Result
 /// same, spares making one of the text.
 fn sender(message: &Message, prefix: &str, expected: &'static str) -> Result<UnitId, ProtocolError> {
     if let Some(stamp) = message.headers.stamp()
-        && let Some(rest) = message.subject.as_str().strip_prefix(prefix)
-        && rest.strip_prefix('.') == Some(stamp.unit.as_str())
+        && is_of(&message.subject, prefix, &stamp.unit)
     {
         return Ok(stamp.unit.clone());
     }
     unit_after(&message.subject, prefix, expected)
+}
+
+/// Whether `subject` is `prefix` and then `unit`.
+fn is_of(subject: &Subject, prefix: &str, unit: &UnitId) -> bool {
+    subject.as_str().strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')) == Some(unit.as_str())
 }
 
 /// The unit that `token` of `subject` names.

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::header::{self, Reader, Value};
-use super::{HeaderError, ProtocolError, sender};
+use super::{HeaderError, ProtocolError, is_of, sender};
 use crate::identity::{SessionId, UnitId};
-use crate::message::{Body, Message};
+use crate::message::{Body, Extra, Headers, Message, same};
 use crate::subject::{Pattern, Subject};
 use crate::time::Wall;
 
@@ -107,14 +107,23 @@ impl Rtt {
     /// The message; the outbox adds the stamp, and with it `ts` and `seq` of the payload.
     #[must_use]
     pub fn build(self) -> Message {
-        let mut message = Message::new(subject(&self.unit));
-        for (key, value) in [(&header::RTT_NATIVE, self.native_us), (&header::RTT_APP, self.app_us)] {
-            if let Some(micros) = value {
-                message = message.with(key, Value::Unsigned(micros));
-            }
-        }
-        message.body = Body::Rtt(Arc::new(self));
-        message
+        let subject = subject(&self.unit);
+        self.build_to(subject)
+    }
+
+    /// The same for whoever keeps the [`subject`] of its unit: making a text is most of the work.
+    #[must_use]
+    pub fn build_to(self, subject: Subject) -> Message {
+        let native = |micros| (header::RTT_NATIVE.name(), Value::Unsigned(micros));
+        let app = |micros| (header::RTT_APP.name(), Value::Unsigned(micros));
+        let extras: Option<Arc<[Extra]>> = match (self.native_us, self.app_us) {
+            (Some(first), Some(second)) => Some(Arc::new([native(first), app(second)])),
+            (Some(first), None) => Some(Arc::new([native(first)])),
+            (None, Some(second)) => Some(Arc::new([app(second)])),
+            (None, None) => None,
+        };
+        let headers = extras.map_or_else(Headers::default, Headers::of);
+        Message { headers, body: Body::Rtt(Arc::new(self)), ..Message::new(subject) }
     }
 
     /// Reads a measurement. Headers come before the payload; a malformed one costs nothing that the
@@ -123,6 +132,9 @@ impl Rtt {
     /// # Errors
     /// When the subject is not that of a measurement, or the payload is no JSON of one.
     pub fn parse(message: &Message) -> Result<Received, ProtocolError> {
+        if let Some(received) = Self::typed(message) {
+            return Ok(received);
+        }
         let unit = sender(message, PREFIX, FORM)?;
         let json = JsonReceived::of(message).ok_or_else(|| ProtocolError::Payload {
             subject: message.subject.clone(),
@@ -141,6 +153,35 @@ impl Rtt {
                 unit,
             },
             problems: headers.problems,
+        })
+    }
+
+    /// The same of one that never was text, and holds nothing but what [`build`](Self::build) wrote.
+    fn typed(message: &Message) -> Option<Received> {
+        let (stamp, extras) = message.headers.typed()?;
+        let Body::Rtt(rtt) = &message.body else { return None };
+        if !is_of(&message.subject, PREFIX, &stamp.unit) {
+            return None;
+        }
+        let (mut native_us, mut app_us) = (rtt.native_us, rtt.app_us);
+        for (name, value) in extras {
+            match value {
+                &Value::Unsigned(micros) if same(name, header::RTT_NATIVE.name()) => native_us = Some(micros),
+                &Value::Unsigned(micros) if same(name, header::RTT_APP.name()) => app_us = Some(micros),
+                Value::Unsigned(_)
+                | Value::Integer(_)
+                | Value::Word(_)
+                | Value::Percent(_)
+                | Value::Text(_)
+                | Value::AtHandOver(_) => return None,
+            }
+        }
+        Some(Received {
+            rtt: Self { unit: stamp.unit.clone(), native_us, app_us, peer: rtt.peer.clone() },
+            session: Some(stamp.session.clone()),
+            sequence: Some(stamp.sequence.unwrap_or(0)),
+            ts: Some(stamp.tx),
+            problems: Vec::new(),
         })
     }
 

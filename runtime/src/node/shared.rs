@@ -119,7 +119,7 @@ impl Shared {
                     self.timers.set(Waiting::Requests, requests.deadline().map(|deadline| deadline.at));
                     drop(requests);
                     match asked {
-                        Ok(message) => self.hand_to_bus(now, message),
+                        Ok(message) => self.hand_to_bus(now, *message),
                         Err(Failed { error, refusal }) => {
                             drop(outbox);
                             self.tell_refusal(Some(component), refusal);
@@ -156,7 +156,7 @@ impl Shared {
         let mut outbox = lock(&self.outbox);
         let now = self.clock.now();
         match give(&mut outbox, now) {
-            HandOver::Send(message) => self.hand_to_bus(now, message),
+            HandOver::Send(message) => self.hand_to_bus(now, *message),
             HandOver::Kept => {}
             HandOver::Refused(refusal) => {
                 drop(outbox);
@@ -200,7 +200,7 @@ impl Shared {
     pub(crate) fn relay(&self, message: Message) {
         let mut outbox = lock(&self.outbox);
         if let HandOver::Send(message) = outbox.relay(message) {
-            self.hand_to_bus(self.clock.now(), message);
+            self.hand_to_bus(self.clock.now(), *message);
         }
     }
 

@@ -30,7 +30,7 @@ impl Switchboard for Shared {
         }
         let now = self.clock.now();
         match outbox.publish(now, message) {
-            HandOver::Send(message) => match self.bus.publish(now, message) {
+            HandOver::Send(message) => match self.bus.publish(now, *message) {
                 Ok(()) => Ok(()),
                 Err(error @ BusError::Refused(_)) => Err(Refusal::new(400, error.to_string())),
                 Err(error @ (BusError::Timeout(_) | BusError::Full(_) | BusError::Closed)) => {

@@ -30,7 +30,7 @@ pub(super) async fn responding(node: Arc<Shared>, mut waiting: mpsc::Receiver<Me
         let mut outbox = lock(&node.outbox);
         let now = node.clock.now();
         if let HandOver::Send(answer) = outbox.respond(now, answer) {
-            node.hand_to_bus(now, answer);
+            node.hand_to_bus(now, *answer);
         }
     }
 }

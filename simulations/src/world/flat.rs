@@ -155,7 +155,7 @@ impl Flat {
         &mut self,
         now: u64,
         from: u32,
-        message: Message,
+        message: Box<Message>,
         heap: &mut Heap<Happening>,
     ) -> Option<Subject> {
         let Self { config, seed, broker, ports, outside, targets } = self;
@@ -180,13 +180,12 @@ impl Flat {
             }
             return None;
         };
-        let mut send = |target: &Target, message: Message| {
+        let mut send = |target: &Target, message: Box<Message>| {
             let to = target.client.0;
             let Some(receiver) = ports.get(index(to)) else { return };
             let (epoch, channel) = (receiver.epoch, link(sender_key, receiver.key));
             let earliest = now.saturating_add(config.delay.draw(mix(instant ^ channel)));
             let at = port_of(ports, outside, from).arrive(now, to, earliest);
-            let message = Box::new(message);
             heap.push(at, channel, Happening::Arrive { to, tag: target.tag, epoch, sent: now, message });
         };
         for target in others {

@@ -41,6 +41,9 @@ use crate::report::{LinkCell, LinkMatrix};
 use crate::trace::LinkEnd;
 use crate::witness::Witness;
 
+/// Stations whose links a page shows.
+const SHOWN_MAX: usize = 64;
+
 /// What carries segments from one end of a connection to the other.
 pub(crate) trait Wire {
     /// Sends so many bytes (with all headers) from the side `from` to the other at the true instant
@@ -224,7 +227,7 @@ impl Layered {
         &mut self,
         now: u64,
         from: u32,
-        message: Message,
+        message: Box<Message>,
         heap: &mut Heap<Happening>,
     ) -> Option<Subject> {
         self.publish_from(&mut Step { now, heap }, from, message)
@@ -272,10 +275,23 @@ impl Layered {
         }
     }
 
-    /// Every link that there is, or was used.
+    /// The links of a page: all, or where there are many stations, those between the stations whose links
+    /// lost most.
     pub(crate) fn links(&self, units: &[UnitId]) -> LinkMatrix {
+        let links = self.net.links();
+        let mut lost = vec![0; units.len()];
+        for link in &links {
+            for end in [link.from, link.to] {
+                lost[index(end)] += link.counters.lost + link.counters.dropped;
+            }
+        }
+        let mut shown: Vec<usize> = (0..units.len()).collect();
+        shown.sort_by_key(|&unit| std::cmp::Reverse(lost[unit]));
+        shown.truncate(SHOWN_MAX);
+        shown.sort_unstable();
+        let place = |station: u32| shown.binary_search(&index(station)).ok();
         let cell = |link: LinkReport| {
-            let LinkReport { from, to, distance, delivery, counters } = link;
+            let LinkReport { distance, delivery, counters, .. } = link;
             let lost = counters.lost as f64 / (counters.sent.max(1)) as f64;
             let words = format!(
                 "{distance:.0} m, {:.1} % get through at the first attempt\n{} packets, {} lost, {} dropped in the queue, {} bytes",
@@ -287,17 +303,23 @@ impl Layered {
             );
             // Half of the packets lost is as bad as it can be.
             let bad = if counters.sent > 0 { lost * 2.0 } else { 1.0 - delivery };
-            LinkCell { from: index(from), to: index(to), bad: bad.clamp(0.0, 1.0), used: counters.sent > 0, words }
+            let (from, to, used) = (place(link.from)?, place(link.to)?, counters.sent > 0);
+            Some(LinkCell { from, to, bad: bad.clamp(0.0, 1.0), used, words })
+        };
+        let which = if shown.len() < units.len() {
+            format!(" Of {} stations those {} whose links lost most.", units.len(), shown.len())
+        } else {
+            String::new()
         };
         LinkMatrix {
             title: "Links of the mesh".to_owned(),
             words: format!(
                 "From each row to each column: green gets through, red is lost. Pale links were not used. {} packets found \
-                 no route.",
+                 no route.{which}",
                 self.net.unroutable()
             ),
-            units: units.iter().map(ToString::to_string).collect(),
-            cells: self.net.links().into_iter().map(cell).collect(),
+            units: shown.iter().map(|&unit| units[unit].to_string()).collect(),
+            cells: links.into_iter().filter_map(cell).collect(),
         }
     }
 

@@ -119,7 +119,7 @@ fn numbered(count: usize) -> Vec<Message> {
     assert!(outbox.connected(Now::default()).is_empty());
     let subject = Subject::parse("t.x").expect("legal");
     let send = |_| match outbox.publish(Now::default(), Message::new(subject.clone()).body("x")) {
-        HandOver::Send(message) => message,
+        HandOver::Send(message) => *message,
         HandOver::Kept | HandOver::Refused(_) => panic!("the bus is there"),
     };
     (0..count).map(send).collect()

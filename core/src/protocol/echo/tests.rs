@@ -16,7 +16,7 @@ fn answered(payload: &[u8], received: Now, now: Now) -> Message {
     let mut outbox = Outbox::new(unit_named("bravo"), SessionId::from_random(1));
     drop(outbox.connected(now));
     match outbox.respond(now, answer(&request, subject_of("_INBOX.alpha.1.1"))) {
-        HandOver::Send(answer) => answer,
+        HandOver::Send(answer) => *answer,
         other @ (HandOver::Kept | HandOver::Refused { .. }) => panic!("{other:?}"),
     }
 }

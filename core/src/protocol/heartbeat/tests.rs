@@ -38,7 +38,7 @@ fn sent(heartbeat: &Heartbeat, session: &SessionId, now: Now) -> Message {
     let mut outbox = Outbox::new(heartbeat.unit.clone(), session.clone());
     drop(outbox.connected(now));
     match outbox.publish(now, heartbeat.build()) {
-        HandOver::Send(message) => message,
+        HandOver::Send(message) => *message,
         other @ (HandOver::Kept | HandOver::Refused { .. }) => panic!("{other:?}"),
     }
 }

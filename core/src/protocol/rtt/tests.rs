@@ -21,7 +21,7 @@ fn sent(rtt: &Rtt, session: &SessionId, now: Now) -> Message {
     let mut outbox = Outbox::new(rtt.unit.clone(), session.clone());
     drop(outbox.connected(now));
     match outbox.publish(now, rtt.clone().build()) {
-        HandOver::Send(message) => message,
+        HandOver::Send(message) => *message,
         other @ (HandOver::Kept | HandOver::Refused { .. }) => panic!("{other:?}"),
     }
 }

@@ -43,7 +43,7 @@ impl Sender {
     fn send(&mut self, subject: &str) -> Message {
         let message = Message::new(Subject::parse(subject.to_owned()).expect("legal"));
         match self.0.publish(Now::default(), message) {
-            HandOver::Send(message) => message,
+            HandOver::Send(message) => *message,
             HandOver::Kept | HandOver::Refused(_) => panic!("the bus is there"),
         }
     }

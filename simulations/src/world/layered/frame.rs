@@ -22,8 +22,8 @@ pub(super) struct Parcel {
 }
 
 impl Parcel {
-    pub(super) fn new(message: Message, sent: u64) -> Self {
-        Self { bytes: wire_bytes(&message), message: Box::new(message), sent }
+    pub(super) fn new(message: Box<Message>, sent: u64) -> Self {
+        Self { bytes: wire_bytes(&message), message, sent }
     }
 }
 

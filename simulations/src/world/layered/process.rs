@@ -124,7 +124,7 @@ impl Layered {
     }
 
     /// Takes a message from a process, or from [`OUTSIDE`]. Gives back its subject when it is lost at once.
-    pub(super) fn publish_from(&mut self, step: &mut Step<'_>, from: u32, message: Message) -> Option<Subject> {
+    pub(super) fn publish_from(&mut self, step: &mut Step<'_>, from: u32, message: Box<Message>) -> Option<Subject> {
         if from == OUTSIDE {
             return self.publish_outside(step, message);
         }
@@ -146,7 +146,7 @@ impl Layered {
     }
 
     /// By the first hub that is up: whoever is outside is not cut off.
-    fn publish_outside(&mut self, step: &mut Step<'_>, message: Message) -> Option<Subject> {
+    fn publish_outside(&mut self, step: &mut Step<'_>, message: Box<Message>) -> Option<Subject> {
         let up = |hub: &&u32| self.server(**hub).is_some_and(super::server::Server::is_up);
         if let Some(&hub) = self.plan.hubs.iter().find(up) {
             self.route(step, hub, (Source::Outside, &None), Parcel::new(message, step.now));

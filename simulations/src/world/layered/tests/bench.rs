@@ -140,7 +140,7 @@ impl Bench {
     }
 
     fn send(&mut self, from: u32, message: Message) {
-        if let Some(lost) = self.world.publish(self.now, from, message, &mut self.heap) {
+        if let Some(lost) = self.world.publish(self.now, from, Box::new(message), &mut self.heap) {
             self.witness.lost(self.now, from, lost.as_str());
         }
     }
