@@ -231,7 +231,9 @@ impl Chronicle {
     fn faults(&self, scenario: &Scenario, seed: u64) -> Vec<serde_json::Value> {
         let described = scenario.describe_faults(seed);
         let ribbon = |(number, (at, end)): (&u32, &(u64, Option<u64>))| {
-            let (name, words) = described.get(index(*number)).cloned().unwrap_or_default();
+            let (name, words, lasts) = described.get(index(*number)).cloned().unwrap_or_default();
+            // What strikes in an instant is over in it.
+            let end = if lasts { *end } else { Some(*at) };
             json!({ "name": name, "words": words, "at": seconds(*at), "end": end.map(seconds) })
         };
         self.faults.iter().map(ribbon).collect()

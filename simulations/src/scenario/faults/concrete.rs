@@ -21,14 +21,15 @@ impl Scenario {
         format!("# {} with seed {seed}: everything random as it fell.\n{yaml}", self.source.path.display())
     }
 
-    /// What each fault of a run with this seed is called, and what it does in words.
-    pub(crate) fn describe_faults(&self, seed: u64) -> Vec<(String, String)> {
-        let describe = |strike: super::Strike| {
+    /// What each fault of a run with this seed is called, what it does in words, and whether it lasts.
+    pub(crate) fn describe_faults(&self, seed: u64) -> Vec<(String, String, bool)> {
+        let describe = |mut strike: super::Strike| {
+            let lasts = strike.mishap.lasting_mut().is_some();
             let kind = strike.mishap.kind().as_str().to_owned();
             let entry = FaultEntry::once(shown(strike.at), None, strike.mishap);
             let value = serde_json::to_value(entry).expect("an entry is a map with text keys");
             let words = format!("{kind}: {}", value.get(&kind).map(Value::to_string).unwrap_or_default());
-            (strike.name.unwrap_or(kind), words.replace('"', ""))
+            (strike.name.unwrap_or(kind), words.replace('"', ""), lasts)
         };
         expand::strikes(&self.plan, seed).into_iter().map(describe).collect()
     }
