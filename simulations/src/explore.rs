@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use nunect_core::{Catalog, crash};
 use serde::Serialize;
@@ -69,17 +70,18 @@ pub fn explore(
     mut tell: impl FnMut(&Tried) -> ControlFlow<()>,
 ) -> Result<Exploration, ScenarioError> {
     scenario.check(catalog)?;
-    let (next, over) = (AtomicU64::new(*seeds.start()), AtomicBool::new(false));
+    let (first, last) = (*seeds.start(), *seeds.end());
+    let (next, over) = (AtomicU64::new(0), AtomicBool::new(first > last));
     let mut all = BTreeMap::new();
     std::thread::scope(|scope| {
         let (sender, tried) = mpsc::sync_channel(jobs.get());
         for _ in 0..jobs.get() {
-            let (sender, next, over, last) = (sender.clone(), &next, &over, *seeds.end());
+            let (sender, next, over) = (sender.clone(), &next, &over);
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    // Beyond the last number there is the first again.
-                    if seed > last || sender.send(attempt(scenario, catalog, seed)).is_err() || seed == u64::MAX {
+                    // Counted from the first one: beyond the last of all numbers there would be 0 again.
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    if nth > last - first || sender.send(attempt(scenario, catalog, first + nth)).is_err() {
                         return;
                     }
                 }
@@ -96,18 +98,33 @@ pub fn explore(
     Ok(Exploration::of(all.into_values(), scenario))
 }
 
+/// What failed when the simulator itself did.
+pub(crate) const PANICKED: &str = "the simulator panicked";
+
+/// What a run came to, or the words of the panic that ended it; and when it ended.
+pub(crate) type Caught = (Result<Outcome, String>, Duration);
+
+/// Runs a scenario with one seed, and catches a panic of the simulator.
+pub(crate) fn run_caught(scenario: &Scenario, catalog: &Catalog, seed: u64) -> Result<Caught, ScenarioError> {
+    let mut simulation = Simulation::new(scenario, catalog.clone(), seed)?;
+    let run = crash::catch(|| simulation.run());
+    let now = simulation.now();
+    // Not while a panic unwinds: an actor that panics once more when it goes would end the process.
+    let gone = crash::catch(|| drop(simulation));
+    Ok((run.and_then(|outcome| gone.map(|()| outcome)), now))
+}
+
 /// Runs a scenario with one seed. A panic of the simulator is a failure like any other.
 fn attempt(scenario: &Scenario, catalog: &Catalog, seed: u64) -> Tried {
-    let run = || Simulation::new(scenario, catalog.clone(), seed).map(|mut simulation| simulation.run());
     let replay = scenario.replay(seed);
     let failed = |failure: &str, why| {
         let failure = Some(failure.to_owned());
         Tried { seed, hash: None, failure, why, seen: Vec::new(), replay }
     };
-    match crash::catch(run) {
-        Ok(Ok(outcome)) => Tried::from(&outcome),
-        Ok(Err(error)) => failed("the scenario cannot be run", error.to_string()),
-        Err(words) => failed("the simulator panicked", words),
+    match run_caught(scenario, catalog, seed) {
+        Ok((Ok(outcome), _)) => Tried::from(&outcome),
+        Ok((Err(words), _)) => failed(PANICKED, words),
+        Err(error) => failed("the scenario cannot be run", error.to_string()),
     }
 }
 

@@ -8,11 +8,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use nunect_core::{Catalog, Period, crash};
+use nunect_core::{Catalog, Period};
 use serde_json::Value;
 
 use crate::checker::Judgement;
-use crate::{Scenario, ScenarioError, Simulation};
+use crate::explore::{PANICKED, run_caught};
+use crate::{Scenario, ScenarioError};
 
 /// A failing run that became smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,9 +74,7 @@ pub fn shrink(
     runs_max: u32,
     tell: impl FnMut(Size, u32) -> ControlFlow<()>,
 ) -> Result<Shrunk, ShrinkError> {
-    let mut simulation = Simulation::new(scenario, catalog.clone(), seed)?;
-    let outcome = simulation.run();
-    let failure = outcome.failure().ok_or(ShrinkError::Passes(seed))?.to_string();
+    let (failure, _) = attempt(scenario, catalog, seed)?.ok_or(ShrinkError::Passes(seed))?;
     let mut search = Search { scenario, catalog, seed, failure, runs: 0, runs_max, tell };
     let mut best = scenario.concrete(seed);
     best["seed"] = seed.into();
@@ -104,6 +103,17 @@ pub fn shrink(
     Ok(Shrunk { text, failure: search.failure, before, after, runs: search.runs })
 }
 
+/// What failed first in a run, in words that are the same for equal failures, and when.
+fn attempt(scenario: &Scenario, catalog: &Catalog, seed: u64) -> Result<Option<(String, Duration)>, ScenarioError> {
+    let (outcome, end) = run_caught(scenario, catalog, seed)?;
+    let Ok(outcome) = outcome else { return Ok(Some((PANICKED.to_owned(), end))) };
+    let broken = outcome.expectations.iter().filter_map(|verdict| match verdict.judgement {
+        Judgement::Broken { at, .. } => Some(at),
+        Judgement::Met { .. } | Judgement::Untried { .. } | Judgement::Unmet { .. } => None,
+    });
+    Ok(outcome.failure().map(|failure| failure.to_string()).zip(broken.min()))
+}
+
 struct Search<'a, T> {
     scenario: &'a Scenario,
     catalog: &'a Catalog,
@@ -127,16 +137,8 @@ impl<T: FnMut(Size, u32) -> ControlFlow<()>> Search<'_, T> {
         self.runs += 1;
         let text = serde_saphyr::to_string(candidate).ok()?;
         let scenario = Scenario::parse(&self.scenario.source().path, text).ok()?;
-        let run = || Simulation::new(&scenario, self.catalog.clone(), self.seed).map(|mut simulation| simulation.run());
-        let outcome = crash::catch(run).ok()?.ok()?;
-        if outcome.failure()?.to_string() != self.failure {
-            return None;
-        }
-        let broken = outcome.expectations.iter().find_map(|verdict| match verdict.judgement {
-            Judgement::Broken { at, .. } => Some(at),
-            Judgement::Met { .. } | Judgement::Untried { .. } | Judgement::Unmet { .. } => None,
-        });
-        Some(broken.unwrap_or(outcome.simulated))
+        let (failure, at) = attempt(&scenario, self.catalog, self.seed).ok()??;
+        (failure == self.failure).then_some(at)
     }
 
     /// Takes a candidate in place of the best so far if it fails alike.
@@ -229,6 +231,8 @@ impl<T: FnMut(Size, u32) -> ControlFlow<()>> Search<'_, T> {
         let path = self.scenario.source().path.display();
         let yaml = serde_saphyr::to_string(best).unwrap_or_default();
         let Self { seed, failure, .. } = self;
+        // A name may have several lines, and a comment has one.
+        let failure = failure.split_whitespace().collect::<Vec<_>>().join(" ");
         format!("# Made smaller from {path} with seed {seed}, which failed at: {failure}\n{yaml}")
     }
 }
