@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 
 use clap::Args;
@@ -38,8 +38,8 @@ impl Diff {
     pub(super) fn run(&self, catalog: &Catalog, console: &Console) -> u8 {
         let compared = open(&self.a, catalog, console).and_then(|a| {
             let b = open(&self.b, catalog, console)?;
-            Comparison::of(Reader::new(a), Reader::new(b)).map_err(|error| {
-                console.complain(&format!("error: cannot read a trace: {error}"));
+            Comparison::of(Reader::new(&self.a, a), Reader::new(&self.b, b)).map_err(|(path, error)| {
+                console.complain(&files::failed("read the trace", &path, &error));
                 exit::CONFIGURATION
             })
         });
@@ -50,15 +50,22 @@ impl Diff {
     }
 }
 
+fn is_scenario(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "yaml" || end == "yml")
+}
+
 /// Begins to read a trace, or to run a scenario.
 fn open(source: &str, catalog: &Catalog, console: &Console) -> Result<Lines, u8> {
     let (path, seed) = match source.rsplit_once('@') {
         Some((path, seed)) if seed.parse::<u64>().is_ok() => (PathBuf::from(path), seed.parse().ok()),
+        Some((path, seed)) if is_scenario(Path::new(path)) => {
+            console.complain(&format!("error: `{seed}` is no seed; write {path}@7"));
+            return Err(exit::CONFIGURATION);
+        }
         Some(_) | None => (PathBuf::from(source), None),
     };
-    let is_scenario = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
     let (sender, lines) = mpsc::sync_channel(AHEAD);
-    if !is_scenario {
+    if !is_scenario(&path) {
         let file = File::open(&path).map_err(|error| {
             console.complain(&files::failed("read the trace", &path, &error));
             exit::CONFIGURATION
@@ -110,19 +117,24 @@ fn read(file: File, mut give: impl FnMut(io::Result<Vec<u8>>) -> bool) {
 
 /// One line after another.
 struct Reader {
+    source: PathBuf,
     blocks: Lines,
     lines: VecDeque<String>,
 }
 
+/// What cannot be read, and why.
+type Unreadable = (PathBuf, io::Error);
+
 impl Reader {
-    const fn new(blocks: Lines) -> Self {
-        Self { blocks, lines: VecDeque::new() }
+    fn new(source: &str, blocks: Lines) -> Self {
+        Self { source: source.into(), blocks, lines: VecDeque::new() }
     }
 
-    fn next(&mut self) -> io::Result<Option<String>> {
+    fn next(&mut self) -> Result<Option<String>, Unreadable> {
         while self.lines.is_empty() {
             let Ok(block) = self.blocks.recv() else { return Ok(None) };
-            self.lines.extend(String::from_utf8_lossy(&block?).lines().map(str::to_owned));
+            let block = block.map_err(|error| (self.source.clone(), error))?;
+            self.lines.extend(String::from_utf8_lossy(&block).lines().map(str::to_owned));
         }
         Ok(self.lines.pop_front())
     }
@@ -139,7 +151,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn of(mut a: Reader, mut b: Reader) -> io::Result<Self> {
+    fn of(mut a: Reader, mut b: Reader) -> Result<Self, Unreadable> {
         let mut comparison = Self { equal: 0, before: VecDeque::new(), a: Vec::new(), b: Vec::new() };
         loop {
             match (a.next()?, b.next()?) {
@@ -187,7 +199,7 @@ impl Comparison {
 }
 
 /// A line and those after it, up to a few.
-fn rest(first: Option<String>, reader: &mut Reader) -> io::Result<Vec<String>> {
+fn rest(first: Option<String>, reader: &mut Reader) -> Result<Vec<String>, Unreadable> {
     let mut lines: Vec<String> = first.into_iter().collect();
     while !lines.is_empty() && lines.len() < CONTEXT {
         match reader.next()? {

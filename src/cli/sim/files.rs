@@ -16,11 +16,17 @@ pub(super) fn failed(doing: &str, path: &Path, error: &io::Error) -> String {
     format!("error: cannot {doing} {}: {error}", path.display())
 }
 
+/// Creates the folders above a file.
+pub(super) fn create_folders(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => fs::create_dir_all(folder),
+        None => Ok(()),
+    }
+}
+
 /// Creates a file, and the folders above it.
 pub(super) fn create(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)?;
-    }
+    create_folders(path)?;
     File::create(path)
 }
 

@@ -1,10 +1,11 @@
 //! `nunect sim new`: a scenario to begin with.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
 use super::files;
 use crate::cli::console::Console;
@@ -25,24 +26,32 @@ pub(in crate::cli) struct New {
 
 fn name(text: &str) -> Result<String, String> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !text.is_empty() && text.bytes().all(legal) {
+    if text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.bytes().all(legal) {
         return Ok(text.to_owned());
     }
-    Err("a name is made of letters, digits, `-` and `_`".to_owned())
+    Err("a name is made of letters, digits, `-` and `_`, and begins with a letter or digit".to_owned())
 }
 
 impl New {
     pub(super) fn run(&self, console: &Console) -> u8 {
         let path = self.into.join(format!("{}.yaml", self.name));
         let text = TEMPLATE.replace("{name}", &self.name);
-        let created = OpenOptions::new().write(true).create_new(true).open(&path);
+        let created = files::create_folders(&path).and_then(|()| File::create_new(&path));
         if let Err(error) = created.and_then(|mut file| file.write_all(text.as_bytes())) {
-            console.complain(&files::failed("write", &path, &error));
+            if error.kind() == ErrorKind::AlreadyExists {
+                console.complain(&format!("error: {} is there already; nothing was written", path.display()));
+            } else {
+                console.complain(&files::failed("write", &path, &error));
+            }
             return exit::CONFIGURATION;
         }
         let path = path.display();
-        console.line(&format!("{path} written"));
-        console.line(&format!("\nnunect sim run {path}\nnunect sim explore {path} --seeds 1..100"));
+        let next = [format!("nunect sim run {path}"), format!("nunect sim explore {path} --seeds 1..100")];
+        if console.is_json() {
+            console.object(&json!({ "written": path.to_string(), "next": next }));
+        } else {
+            console.line(&format!("{path} written\n\n{}", next.join("\n")));
+        }
         exit::FINE
     }
 }
