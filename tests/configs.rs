@@ -7,6 +7,7 @@ use std::process::Command;
 use nunect::Program;
 use nunect::actors::default_actors;
 use nunect::runtime::config::{self, Basis, Loaded, Problem, Sources};
+use nunect::simulations::scenario;
 use serde_json::Value;
 
 #[path = "support/nats.rs"]
@@ -101,12 +102,17 @@ fn what_is_commented_out_of_the_sample_loads_as_well() {
 }
 
 #[test]
-fn the_schema_is_that_of_the_program() {
-    let path = configs().join("schema/profile.schema.json");
-    let schema = config::schema(Program::new().catalog(), &defaults);
-    let now = format!("{:#}\n", schema);
+fn the_schemas_are_those_of_the_program() {
+    let profile = config::schema(Program::new().catalog(), &defaults);
+    kept("schema/profile.schema.json", &format!("{profile:#}\n"));
+    kept("schema/scenario.schema.json", &format!("{:#}\n", scenario::schema().as_value()));
+}
+
+/// A file of ours that the program writes is as it would write it now.
+fn kept(name: &str, now: &str) {
+    let path = configs().join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &now).expect("writable");
+        std::fs::write(&path, now).expect("writable");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(now == kept, "{} is out of date: UPDATE_GOLDEN=1 cargo test --test configs", path.display());
