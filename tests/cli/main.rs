@@ -1,5 +1,5 @@
 //! The commands that talk to a running node, as their users meet them: the built program, on the
-//! control socket of a node and on a real server alike.
+//! control socket of a node and on a real server alike; and those that need none.
 
 mod completions;
 mod config;
@@ -10,6 +10,7 @@ mod new;
 mod operate;
 mod probe;
 mod reach;
+mod sim;
 #[path = "../support/unit.rs"]
 mod unit;
 mod units;

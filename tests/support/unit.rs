@@ -250,15 +250,32 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 pub(crate) fn finish(command: &mut Command) -> Output {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("the program starts");
+    // Read as it comes: a program that nobody listens to stands still once a pipe is full.
+    let stdout = reader(child.stdout.take().expect("a pipe"));
+    let stderr = reader(child.stderr.take().expect("a pipe"));
     let deadline = Instant::now() + PATIENCE;
-    while child.try_wait().expect("a child").is_none() {
-        if Instant::now() >= deadline {
-            child.kill().expect("it can be killed");
-            panic!("{command:?} does not end; it said {:?}", child.wait_with_output());
+    let (status, in_time) = loop {
+        match child.try_wait().expect("a child") {
+            Some(status) => break (status, true),
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            None => {
+                child.kill().expect("it can be killed");
+                break (child.wait().expect("a child"), false);
+            }
         }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.wait_with_output().expect("readable pipes")
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|thread| thread.join().expect("a reader"));
+    let output = Output { status, stdout, stderr };
+    assert!(in_time, "{command:?} does not end; it said {output:?}");
+    output
+}
+
+fn reader(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a readable pipe");
+        bytes
+    })
 }
 
 /// The program, with nothing of the environment that could configure it.
