@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::scope;
 use std::time::Duration;
 
@@ -24,8 +25,20 @@ pub(crate) fn runs() -> usize {
     if full() { 5 } else { 1 }
 }
 
+/// What is measured goes on side by side; a simulation would take the processors from it.
+static REAL: RwLock<()> = RwLock::new(());
+
+/// While it is held, nothing real is measured.
+pub(crate) fn undisturbing() -> RwLockWriteGuard<'static, ()> {
+    REAL.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Measures until the machine leaves it alone, which `is_calm` tells besides the relay.
 pub(crate) fn calmly<T>(is_calm: impl Fn(&T) -> bool, measure: impl Fn() -> (T, Conditions)) -> (T, Conditions) {
+    let measure = || {
+        let _real = REAL.read().unwrap_or_else(PoisonError::into_inner);
+        measure()
+    };
     let mut measured = measure();
     for _ in 1..TRIES {
         let (found, conditions) = &measured;

@@ -1,10 +1,9 @@
 //! What is measured, of a real network as of a simulated one.
-#![allow(dead_code, reason = "what the simulated side will be compared by")]
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Round trips over one lossy link.
 #[derive(Clone, Debug, Serialize)]
@@ -68,7 +67,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// How servers of a cluster look whether their routes live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Pings {
     /// As nats-server has it: every 30 s at most, stale after two without an answer.
     Default,
@@ -101,7 +100,7 @@ pub(crate) struct Cut {
 }
 
 /// What a leaf loses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum How {
     /// Its hub dies; the hub's kernel still answers.
     HubKilled,

@@ -17,7 +17,7 @@ pub(crate) use cluster::cluster_cut;
 pub(crate) use leaf::leaf_failover;
 pub(crate) use link::lossy_link;
 pub(crate) use mesh::Stats;
-pub(crate) use offline::{FAR, VICTIM, offline_decisions};
+pub(crate) use offline::{FAR, NEAR, VICTIM, WATCHER, offline_decisions};
 
 /// Under what conditions something was measured.
 #[derive(Clone, Debug, Serialize)]
@@ -26,10 +26,12 @@ pub(crate) struct Conditions {
     pub(crate) relay: Stats,
     /// The kernel's settings that decide how TCP behaves.
     pub(crate) kernel: Value,
+    /// The version of nats-server.
+    pub(crate) nats_server: String,
 }
 
 impl Conditions {
     fn of(mesh: &mut mesh::Mesh) -> Self {
-        Self { relay: mesh.stats(), kernel: mesh.kernel().clone() }
+        Self { relay: mesh.stats(), kernel: mesh.kernel().clone(), nats_server: server::version() }
     }
 }

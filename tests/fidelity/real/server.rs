@@ -54,6 +54,12 @@ impl Server {
     }
 }
 
+/// What `nats-server --version` says: `nats-server: v2.15.1`.
+pub(super) fn version() -> String {
+    let said = std::process::Command::new(nats::binary()).arg("--version").output().expect("nats-server runs").stdout;
+    String::from_utf8_lossy(&said).trim().trim_start_matches("nats-server: v").to_owned()
+}
+
 /// Where clients on `node` itself find its server.
 pub(super) const HERE: &str = "nats://127.0.0.1:4222";
 

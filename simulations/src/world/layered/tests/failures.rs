@@ -56,6 +56,27 @@ fn a_leaf_whose_hub_is_silent_finds_out_by_pings() {
 }
 
 #[test]
+fn a_leaf_whose_write_is_blocked_connects_again_when_that_is_over() {
+    // The leaf gives up by its pings while its socket is full; the write ends with its deadline.
+    let servers = json!({ "hubs": ["n0", "n1"], "ping": { "interval": "4s", "max": 1 }, "write_deadline": "20s" });
+    let mut bench = Bench::new(4, servers);
+    bench.subscribe(3, "a", None);
+    bench.run(30 * S);
+    bench.cut(&[0], true);
+    for at in (30 * S..60 * S).step_by(10_000_000) {
+        bench.run(at);
+        bench.publish_bytes(2, "a", 160);
+    }
+    let closed = closed(&mut bench);
+    let &(at, .., end) = closed.iter().find(|end| end.1 == 2).expect("it noticed");
+    assert_eq!(end, LinkEnd::Stale);
+    assert!((34 * S..38 * S + 10 * MS).contains(&at), "{at}");
+    let up = bench.links(|change| change == LinkChange::Up).find(|up| up.1 == 2 && up.0 > at).expect("again");
+    // Full after 2.5 to 5 s, 20 s more, and the second that a leaf waits.
+    assert!((53 * S + 500 * MS..56 * S).contains(&up.0), "{up:?}");
+}
+
+#[test]
 fn processes_whose_server_dies_hear_at_once_and_come_back_by_their_back_off() {
     let mut bench = Bench::new(2, json!({}));
     bench.run(5 * S);
