@@ -126,7 +126,7 @@ fn install(
 
 fn check(key: &str, group: &str, payload: u32, problems: &mut Problems) {
     if let Err(error) = nunect_core::subject::check_token(group) {
-        problems.add(format!("{key}.group"), error.to_string(), "use letters, digits, `-` and `_`");
+        problems.add(format!("{key}.group"), error.to_string(), "");
     }
     if payload > PAYLOAD_MAX {
         problems.add(format!("{key}.payload"), format!("more than {PAYLOAD_MAX} bytes"), "a server takes no more");
