@@ -527,16 +527,12 @@ impl Effects {
         self.items.drain(..)
     }
 
-    /// Takes the effects out, in order, and their memory with them.
-    #[must_use]
-    pub fn take(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.items)
-    }
-
-    /// Gives the memory for the next effects: where there are thousands of actors, memory that all of them use in
-    /// turn stays in the cache, and what each keeps for itself does not.
-    pub(crate) fn lend(&mut self, memory: Vec<Effect>) {
-        self.items = memory;
+    /// Exchanges the list of effects for another: for one that is empty before an input, and back after it.
+    /// Where there are thousands of actors, memory that all of them use in turn stays in the cache, and what
+    /// each keeps for itself does not.
+    #[inline]
+    pub const fn swap(&mut self, list: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.items, list);
     }
 
     /// Whether there is none.

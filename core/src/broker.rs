@@ -80,6 +80,8 @@ struct Level {
 /// Where a subject goes: to each of `all`, and to one of each group.
 #[derive(Debug, Default)]
 struct Routes {
+    /// The only one, as often: it is found without looking elsewhere in memory.
+    alone: Option<Target>,
     all: Vec<Target>,
     groups: Vec<(Arc<str>, Vec<Target>)>,
 }
@@ -141,6 +143,9 @@ impl Broker {
     /// subscriptions were made, groups last: for a server that has reasons of its own to choose.
     pub fn visit(&mut self, subject: &Subject, mut each: impl FnMut(Wanted<'_>)) {
         self.with_routes(subject, |routes| {
+            if let Some(alone) = routes.alone {
+                return each(Wanted::By(alone));
+            }
             routes.all.iter().for_each(|&target| each(Wanted::By(target)));
             routes.groups.iter().for_each(|(name, members)| each(Wanted::ByOneOf(name, members)));
         });
@@ -200,10 +205,18 @@ impl Routes {
                 },
             }
         }
+        routes.alone = match (&routes.all[..], &routes.groups[..]) {
+            (&[alone], []) => Some(alone),
+            (_, _) => None,
+        };
         (routes, by_last_token)
     }
 
     fn deliver(&self, pick: &mut impl FnMut(usize) -> usize, deliver: &mut impl FnMut(Target)) -> usize {
+        if let Some(alone) = self.alone {
+            deliver(alone);
+            return 1;
+        }
         for &target in &self.all {
             deliver(target);
         }

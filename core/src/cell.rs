@@ -65,9 +65,10 @@ impl Cell {
         self.incarnation
     }
 
-    /// Gives the memory for the effects of the next input, which [`Effects::take`] gives back.
-    pub fn lend(&mut self, memory: Vec<Effect>) {
-        self.effects.lend(memory);
+    /// Gives the memory for the effects of the next input, which [`Effects::swap`] gives back.
+    #[inline]
+    pub const fn lend(&mut self, memory: &mut Vec<Effect>) {
+        self.effects.swap(memory);
     }
 
     /// Gives the actor one input. The caller carries out the effects before the next.

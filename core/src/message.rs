@@ -281,7 +281,7 @@ impl Headers {
     /// and fills in late values.
     pub(crate) fn complete(&mut self, stamp: Arc<Stamp>, now: Now) {
         if let Some(extras) = &mut self.extras
-            && extras.iter().any(|(name, value)| Stamp::owns(name) || matches!(value, Value::AtHandOver(_)))
+            && extras.iter().any(|(name, value)| matches!(value, Value::AtHandOver(_)) || Stamp::owns(name))
         {
             if extras.iter().any(|(name, _)| Stamp::owns(name)) {
                 *extras = extras.iter().filter(|(name, _)| !Stamp::owns(name)).cloned().collect();
@@ -395,9 +395,12 @@ impl Stamp {
         header::NTP_OFFSET,
         header::CLOCK_OFFSET.name(),
     ];
+    /// The longest of them.
+    const NAME_MAX_BYTES: usize = header::CLOCK_QUALITY.name().len();
 
     fn owns(name: &str) -> bool {
-        Self::NAMES.iter().any(|own| same(own, name))
+        // Most names of others are longer.
+        name.len() <= Self::NAME_MAX_BYTES && Self::NAMES.iter().any(|own| same(own, name))
     }
 
     /// `None` for what is not the stamp's.

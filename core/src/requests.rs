@@ -40,6 +40,8 @@ pub struct Requests {
     few: Vec<(u64, Pending)>,
     /// What there was no room for among the few.
     many: Many,
+    /// The one whose time is up next, and when: asked for far more often than it changes.
+    first: Option<(Mono, u64)>,
 }
 
 /// The most that [`Requests::few`] holds.
@@ -64,7 +66,7 @@ impl Requests {
     #[must_use]
     pub fn new(unit: UnitId, session: SessionId) -> Self {
         let start = inbox::start(&unit, &session);
-        Self { unit, session, start, next: 0, few: Vec::new(), many: Many::default() }
+        Self { unit, session, start, next: 0, few: Vec::new(), many: Many::default(), first: None }
     }
 
     /// What the node must subscribe to, so that answers reach it.
@@ -87,6 +89,9 @@ impl Requests {
             self.many.pending.insert(self.next, pending);
             self.many.due.insert((due, self.next));
         }
+        if self.first.is_none_or(|(first, _)| due < first) {
+            self.first = Some((due, self.next));
+        }
         Some(inbox::numbered(&self.start, self.next))
     }
 
@@ -97,26 +102,29 @@ impl Requests {
     }
 
     fn remove(&mut self, number: u64) -> Option<Pending> {
-        match self.few.iter().position(|(other, _)| *other == number) {
+        let pending = match self.few.iter().position(|(other, _)| *other == number) {
             Some(place) => Some(self.few.swap_remove(place).1),
             None => self.many.remove(number),
+        };
+        if self.first.is_some_and(|(_, first)| first == number) {
+            self.first = self.find_first();
         }
+        pending
     }
 
     /// Closes one request whose time is up at `now`.
     pub fn expire(&mut self, now: Mono) -> Option<Pending> {
-        let (_, number) = self.first().filter(|(due, _)| *due <= now)?;
+        let (_, number) = self.first.filter(|(due, _)| *due <= now)?;
         self.remove(number)
     }
 
     /// When the next request's time is up.
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
-        self.first().map(|(due, _)| Deadline::new(due, "request timeout"))
+        self.first.map(|(due, _)| Deadline::new(due, "request timeout"))
     }
 
-    /// The request whose time is up next, and when.
-    fn first(&self) -> Option<(Mono, u64)> {
+    fn find_first(&self) -> Option<(Mono, u64)> {
         let few = self.few.iter().map(|(number, pending)| (pending.due, *number)).min();
         few.into_iter().chain(self.many.due.first().copied()).min()
     }
@@ -133,6 +141,7 @@ impl Requests {
             }
             !over
         });
+        self.first = self.find_first();
     }
 
     /// How many are under way.

@@ -120,8 +120,8 @@ pub(crate) struct Component {
     pub(crate) paused: bool,
     /// Whether the actor does not come back from an input, until the process ends for it.
     pub(crate) hung: bool,
-    host_due: Option<Mono>,
-    link_due: Option<Mono>,
+    host_due: Mono,
+    link_due: Mono,
     /// Its work on messages, when that takes time.
     service: Option<Box<Service>>,
     blueprint: Box<Blueprint>,
@@ -139,8 +139,8 @@ impl Component {
             mailbox: None,
             paused: false,
             hung: false,
-            host_due: None,
-            link_due: None,
+            host_due: Mono::MAX,
+            link_due: Mono::MAX,
             service: None,
             blueprint: Box::new(Blueprint { specs, entry, reads: Vec::new(), wishes: Wishes::default() }),
         }
@@ -216,8 +216,8 @@ impl Component {
         around: &mut Around<'_>,
     ) -> Result<(), End> {
         self.give(now, Input::Started, office, around)?;
-        self.host_due = None;
-        self.link_due = self.blueprint.wishes.link.map(|every| now.mono + every);
+        self.host_due = Mono::MAX;
+        self.link_due = next(now, self.blueprint.wishes.link);
         if self.blueprint.wishes.host.is_some() {
             let first = HostReport { cpu_percent: None, ..senses.host };
             self.sense_host(now, first, office, around)?;
@@ -300,7 +300,7 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-        self.host_due = self.blueprint.wishes.host.map(|every| now.mono + every);
+        self.host_due = next(now, self.blueprint.wishes.host);
         self.give(now, Input::Host(report), office, around)
     }
 
@@ -326,12 +326,12 @@ impl Component {
 
     /// Whether the host is to be sensed for it now.
     pub(crate) fn wants_host(&self, now: Now) -> bool {
-        self.is_alive() && self.host_due.is_some_and(|due| due <= now.mono)
+        self.is_alive() && self.host_due <= now.mono
     }
 
     /// Whether the link to the server is to be sensed for it now.
     pub(crate) fn wants_link(&self, now: Now) -> bool {
-        self.is_alive() && self.link_due.is_some_and(|due| due <= now.mono)
+        self.is_alive() && self.link_due <= now.mono
     }
 
     /// The round trip to the server; `None` while there is none.
@@ -342,7 +342,7 @@ impl Component {
         office: &mut Office,
         around: &mut Around<'_>,
     ) -> Result<(), End> {
-        self.link_due = self.blueprint.wishes.link.map(|every| now.mono + every);
+        self.link_due = next(now, self.blueprint.wishes.link);
         report.map_or(Ok(()), |report| self.give(now, Input::Link(report), office, around))
     }
 
@@ -424,8 +424,8 @@ impl Component {
             Some(_) if self.hung => pause,
             Some(cell) => at(cell.deadline())
                 .min(self.service.as_ref().and_then(|service| service.until).unwrap_or(Mono::MAX))
-                .min(self.host_due.unwrap_or(Mono::MAX))
-                .min(self.link_due.unwrap_or(Mono::MAX))
+                .min(self.host_due)
+                .min(self.link_due)
                 .min(pause),
             None => pause,
         }
@@ -449,12 +449,10 @@ impl Component {
         let Some(due) = cell.deadline().filter(|due| due.at <= now.mono) else { return Ok(()) };
         around.witness.counters.timeouts += 1;
         around.record(What::Timeout { actor: self.slot, why: due.why.into() });
-        cell.lend(std::mem::take(&mut around.witness.effects));
+        cell.lend(&mut around.witness.effects);
         match cell.wake(now) {
-            Ok(effects) => {
-                let effects = effects.map(Effects::take).unwrap_or_default();
-                carry_out((self.slot, &self.name), now, effects, None, office, around)
-            }
+            Ok(Some(effects)) => carry_out((self.slot, &self.name), now, effects, None, office, around),
+            Ok(None) => Ok(()),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
@@ -495,11 +493,11 @@ impl Component {
         });
         let laws = &mut around.witness.checker.laws;
         laws.taken(around.at, around.node, self.slot, message, &self.blueprint.reads);
-        cell.lend(std::mem::take(&mut around.witness.effects));
+        cell.lend(&mut around.witness.effects);
         match cell.handle(now, Input::Message(message)) {
             Ok(effects) => {
                 let about = Some(delivery.message());
-                let end = carry_out((self.slot, &self.name), now, effects.take(), about, office, around);
+                let end = carry_out((self.slot, &self.name), now, effects, about, office, around);
                 mailbox.settle(delivery);
                 end
             }
@@ -528,25 +526,36 @@ impl Component {
 
     fn give(&mut self, now: Now, input: Input<'_>, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
         let Some(cell) = self.cell.as_mut().filter(|_| !self.hung) else { return Ok(()) };
-        cell.lend(std::mem::take(&mut around.witness.effects));
+        cell.lend(&mut around.witness.effects);
         match cell.handle(now, input) {
-            Ok(effects) => carry_out((self.slot, &self.name), now, effects.take(), None, office, around),
+            Ok(effects) => carry_out((self.slot, &self.name), now, effects, None, office, around),
             Err(crash) => Err(End::crash(&crash)),
         }
     }
+}
+
+/// When something is next due that is so at this period, if at all.
+fn next(now: Now, every: Option<Duration>) -> Mono {
+    every.map_or(Mono::MAX, |every| now.mono + every)
 }
 
 /// Does what an actor wants done, in order.
 fn carry_out(
     (slot, name): (u32, &ActorName),
     now: Now,
-    mut effects: Vec<Effect>,
+    effects: &mut Effects,
     about: Option<&Message>,
     office: &mut Office,
     around: &mut Around<'_>,
 ) -> Result<(), End> {
+    if effects.is_empty() {
+        effects.swap(&mut around.witness.effects);
+        return Ok(());
+    }
+    let mut list = Vec::new();
+    effects.swap(&mut list);
     let mut end = Ok(());
-    for effect in effects.drain(..) {
+    for effect in list.drain(..) {
         match effect {
             Effect::Publish(message) => {
                 let message = office.outbox.publish(now, message);
@@ -573,7 +582,7 @@ fn carry_out(
             Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
         }
     }
-    around.witness.effects = effects;
+    around.witness.effects = list;
     end
 }
 

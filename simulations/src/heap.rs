@@ -18,8 +18,10 @@ use crate::draw::mix;
 pub(crate) struct Heap<T> {
     seed: u64,
     pushed: u64,
-    /// Up to the end of the present slot.
-    near: BinaryHeap<Entry<T>>,
+    /// Those of the present slot that were there when it began, the next one last.
+    near: Vec<Entry<T>>,
+    /// What came to it since: hardly anything is so near.
+    late: BinaryHeap<Entry<T>>,
     /// The present slot, counted from the beginning of the run.
     slot: u64,
     /// Further slots of the present window, and in a bit each which of them hold anything.
@@ -54,7 +56,16 @@ struct Entry<T> {
 impl<T> Heap<T> {
     pub(crate) const fn new(seed: u64) -> Self {
         let slots = [const { Vec::new() }; SLOTS];
-        Self { seed, pushed: 0, near: BinaryHeap::new(), slot: 0, slots, filled: 0, far: BTreeMap::new() }
+        Self {
+            seed,
+            pushed: 0,
+            near: Vec::new(),
+            late: BinaryHeap::new(),
+            slot: 0,
+            slots,
+            filled: 0,
+            far: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn push(&mut self, at: u64, channel: u64, item: T) {
@@ -63,7 +74,7 @@ impl<T> Heap<T> {
         self.pushed += 1;
         let slot = at >> SLOT_BITS;
         if slot <= self.slot {
-            self.near.push(entry);
+            self.late.push(entry);
         } else if window_of(slot) == window_of(self.slot) {
             self.keep(slot, entry);
         } else {
@@ -88,19 +99,28 @@ impl<T> Heap<T> {
         let place = self.filled.trailing_zeros();
         self.filled &= self.filled - 1;
         self.slot = window_of(self.slot) * SLOTS as u64 + u64::from(place);
-        self.near.extend(self.slots[place_of(self.slot)].drain(..));
+        std::mem::swap(&mut self.near, &mut self.slots[place_of(self.slot)]);
+        if self.near.len() > 1 {
+            self.near.sort_unstable();
+        }
         true
     }
 
     /// Takes the next event, unless it lies beyond `limit`.
     pub(crate) fn pop_until(&mut self, limit: u64) -> Option<(u64, T)> {
-        if self.near.is_empty() && !self.advance() {
+        if self.near.is_empty() && self.late.is_empty() && !self.advance() {
             return None;
         }
-        if self.near.peek()?.at > limit {
+        let is_late = match (self.near.last(), self.late.peek()) {
+            (_, None) => false,
+            (near, Some(late)) => near.is_none_or(|near| late > near),
+        };
+        let next = if is_late { self.late.peek() } else { self.near.last() };
+        if next?.at > limit {
             return None;
         }
-        self.near.pop().map(|entry| (entry.at, entry.item))
+        let entry = if is_late { self.late.pop() } else { self.near.pop() };
+        entry.map(|entry| (entry.at, entry.item))
     }
 }
 

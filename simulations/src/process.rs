@@ -46,6 +46,7 @@ pub(crate) struct Process {
     shipper: Option<u32>,
     /// When the earliest timer of the supervisor is due.
     timer_due: Mono,
+    hung: Option<Hung>,
     over: Option<Down>,
     /// What the monotonic clock showed last.
     last: Mono,
@@ -68,7 +69,6 @@ struct Registry {
     host: HostSensor,
     log_level: Level,
     chaos: bool,
-    hung: Option<Hung>,
     /// The last crash of each component.
     crashes: Vec<Option<CrashReport>>,
 }
@@ -126,6 +126,7 @@ impl Process {
             next_due: Mono::MAX,
             shipper: None,
             timer_due: Mono::MAX,
+            hung: None,
             components,
             over: None,
             last: now.mono,
@@ -146,7 +147,6 @@ impl Process {
                 host: HostSensor::new(&entropy),
                 log_level: Level::default(),
                 chaos: spec.chaos,
-                hung: None,
                 crashes: vec![None; spec.actors.len()],
                 entropy,
             }),
@@ -206,7 +206,7 @@ impl Process {
     }
 
     fn hang_due(&self) -> Mono {
-        self.registry.hung.map_or(Mono::MAX, |hung| hung.since + if hung.told { HANG_LIMIT } else { HANG_AFTER })
+        self.hung.map_or(Mono::MAX, |hung| hung.since + if hung.told { HANG_LIMIT } else { HANG_AFTER })
     }
 
     /// Whether somebody on it wants to know what it has to say.
@@ -303,7 +303,7 @@ impl Process {
     /// Goes on after it stood still since `since`, and does what is due. Nobody hung meanwhile: whoever
     /// looks for that stood still, too.
     pub(crate) fn resume(&mut self, now: Now, since: Mono, around: &mut Around<'_>) {
-        if let Some(hung) = &mut self.registry.hung {
+        if let Some(hung) = &mut self.hung {
             hung.since = hung.since + now.mono.since(since);
         }
         self.wake(now, around);
@@ -334,10 +334,8 @@ impl Process {
     /// Gives what was said to the actor that ships it. Returns whether there was anything.
     fn ship(&mut self, now: Now, around: &mut Around<'_>) -> bool {
         let Some(slot) = self.shipper else { return false };
-        let said = around.said.as_mut().map(std::mem::take).unwrap_or_default();
-        if said.is_empty() {
-            return false;
-        }
+        let Some(said) = around.said.as_mut().filter(|said| !said.is_empty()) else { return false };
+        let said = std::mem::take(said);
         let own = &self.components[index(slot)].name;
         let heard: Vec<_> = said
             .into_iter()

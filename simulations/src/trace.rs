@@ -228,13 +228,9 @@ impl Recorder {
     }
 
     pub(crate) fn write(&mut self, record: &Record<'_>) {
-        let start = self.block.len();
-        self.block.extend_from_slice(&[0; 4]);
         if !append_often(&mut self.block, record) {
-            codec::append(&mut self.block, record).expect("a record has no shape that the codec cannot write");
+            append(&mut self.block, record);
         }
-        let length = u32::try_from(self.block.len() - start - 4).expect("a record is far below 4 GiB");
-        self.block[start..start + 4].copy_from_slice(&length.to_le_bytes());
         self.records += 1;
         if self.block.len() >= BLOCK_BYTES {
             self.flush();
@@ -260,39 +256,48 @@ impl Recorder {
     }
 }
 
-/// Writes a record of the kinds that nearly all are of, as the codec would: in one piece, since a call
+/// Writes a record, and its length before it.
+fn append(block: &mut Vec<u8>, record: &Record<'_>) {
+    let start = block.len();
+    block.extend_from_slice(&[0; 4]);
+    codec::append(block, record).expect("a record has no shape that the codec cannot write");
+    let length = u32::try_from(block.len() - start - 4).expect("a record is far below 4 GiB");
+    block[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Writes a record of the kinds that nearly all are of, as [`append`] would: in one piece, since a call
 /// for each number would cost more than the step that is recorded. Returns whether it is of those.
 fn append_often(block: &mut Vec<u8>, record: &Record<'_>) -> bool {
     // In the order of the codec: the fields, and before those of a kind its place in the list of kinds.
-    let mut start = [0; 20];
-    start[..8].copy_from_slice(&record.at.to_le_bytes());
-    start[8..12].copy_from_slice(&record.node.to_le_bytes());
-    let mut begin = |kind: u32, actor: u32| {
-        start[12..16].copy_from_slice(&kind.to_le_bytes());
-        start[16..].copy_from_slice(&actor.to_le_bytes());
-        block.extend_from_slice(&start);
+    let mut write = |kind: u32, actor: u32, text: Option<&str>, end: &[u8]| {
+        let (used, text) = text.map_or((24, ""), |text| (32, text));
+        let length = u32::try_from(used - 4 + text.len() + end.len()).expect("a record is far below 4 GiB");
+        let mut start = [0; 32];
+        start[..4].copy_from_slice(&length.to_le_bytes());
+        start[4..12].copy_from_slice(&record.at.to_le_bytes());
+        start[12..16].copy_from_slice(&record.node.to_le_bytes());
+        start[16..20].copy_from_slice(&kind.to_le_bytes());
+        start[20..24].copy_from_slice(&actor.to_le_bytes());
+        start[24..].copy_from_slice(&(text.len() as u64).to_le_bytes());
+        block.extend_from_slice(&start[..used]);
+        block.extend_from_slice(text.as_bytes());
+        block.extend_from_slice(end);
     };
     match &record.what {
         What::Message { actor, subject, sequence, length, hash } => {
-            begin(3, *actor);
-            append_text(block, subject);
             let mut end = [0; 20];
             end[..8].copy_from_slice(&sequence.to_le_bytes());
             end[8..12].copy_from_slice(&length.to_le_bytes());
             end[12..].copy_from_slice(&hash.to_le_bytes());
-            block.extend_from_slice(&end);
+            write(3, *actor, Some(subject), &end);
         }
-        What::Timeout { actor, why } => {
-            begin(5, *actor);
-            append_text(block, why);
-        }
+        What::Timeout { actor, why } => write(5, *actor, Some(why), &[]),
         What::Reply { actor, number, error: None, length, hash } => {
-            begin(6, *actor);
             let mut end = [0; 21];
             end[..8].copy_from_slice(&number.to_le_bytes());
             end[9..13].copy_from_slice(&length.to_le_bytes());
             end[13..].copy_from_slice(&hash.to_le_bytes());
-            block.extend_from_slice(&end);
+            write(6, *actor, None, &end);
         }
         What::Reply { error: Some(_), .. }
         | What::Run { .. }
@@ -305,11 +310,6 @@ fn append_often(block: &mut Vec<u8>, record: &Record<'_>) -> bool {
         | What::Healed => return false,
     }
     true
-}
-
-fn append_text(block: &mut Vec<u8>, text: &str) {
-    block.extend_from_slice(&(text.len() as u64).to_le_bytes());
-    block.extend_from_slice(text.as_bytes());
 }
 
 /// The length and hash of a message's payload, as records carry them. A typed payload is a function
@@ -464,7 +464,7 @@ pub(crate) mod tests {
     fn what_is_written_in_one_piece_is_what_the_codec_writes() {
         for record in some() {
             let (mut piece, mut codec) = (Vec::new(), Vec::new());
-            codec::append(&mut codec, &record).expect("a record");
+            append(&mut codec, &record);
             assert!(!append_often(&mut piece, &record) || piece == codec, "{record:?}");
         }
     }

@@ -119,13 +119,21 @@ impl Laws {
 
     /// A mailbox gives a message to its actor. `reads` is what the mailbox subscribes to.
     #[inline]
-    pub(crate) fn taken(&mut self, at: u64, node: u32, slot: u32, message: &Message, reads: &[Subscription]) {
+    pub(crate) fn taken(
+        &mut self,
+        at: u64,
+        node: u32,
+        slot: u32,
+        message: &Message,
+        // Not a slice: where the list begins is looked up only when it is needed.
+        reads: &(impl AsRef<[Subscription]> + ?Sized),
+    ) {
         let Some(watched) = self.nodes.get_mut(index(node)) else { return };
         let Some((session, sequence)) = numbered(message) else { return };
         let key = fingerprint(slot.into(), &[session, message.subject.as_str()]);
         match watched.taken.replace(key, sequence) {
             Some(before) if sequence <= before & !CRASHED && before != sequence | CRASHED => {
-                self.taken_again(at, before & !CRASHED, sequence, message, reads);
+                self.taken_again(at, before & !CRASHED, sequence, message, reads.as_ref());
             }
             Some(_) | None => {}
         }

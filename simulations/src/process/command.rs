@@ -81,7 +81,7 @@ impl Process {
             ChaosKind::Stop => self.after(now, place, Err(End::Stopped("injected stop".to_owned())), around),
             ChaosKind::Hang => {
                 self.components[place].hung = true;
-                self.registry.hung.get_or_insert(Hung { slot, since: now.mono, told: false });
+                self.hung.get_or_insert(Hung { slot, since: now.mono, told: false });
                 self.after(now, place, Ok(()), around);
             }
             ChaosKind::Pause => {
@@ -97,7 +97,7 @@ impl Process {
 
     /// A hang is told after a while, and is the end of the process after another.
     pub(super) fn find_hung(&mut self, now: Now, around: &mut Around<'_>) {
-        let Some(hung) = &mut self.registry.hung else { return };
+        let Some(hung) = &mut self.hung else { return };
         let slot = hung.slot;
         let running = now.mono.since(hung.since);
         if hung.told {

@@ -70,8 +70,10 @@ impl Layered {
             left -= 1;
             if left > 0 { parcel.clone() } else { parcel.take() }
         };
-        for tag in ways.local.drain(..) {
-            next().into_iter().for_each(|parcel| self.arrive(step, server, tag, parcel));
+        if !ways.local.is_empty() {
+            for tag in ways.local.drain(..) {
+                next().into_iter().for_each(|parcel| self.arrive(step, server, tag, parcel));
+            }
         }
         for Hop { conn, tag, queues } in ways.hops.drain(..) {
             let Some(parcel) = next() else { break };
