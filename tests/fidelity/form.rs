@@ -77,11 +77,6 @@ pub(crate) fn keep_table(name: &str, head: &[&str], rows: &[Vec<String>]) {
     std::fs::write(folder().join(name).with_extension("md"), text).expect("a writable folder");
 }
 
-/// Seconds, as tables show them.
-pub(crate) fn seconds(time: Duration) -> String {
-    format!("{:.2}", time.as_secs_f64())
-}
-
 /// The lowest and the highest of what several runs found.
 pub(crate) fn range(values: impl IntoIterator<Item = f64>, digits: usize) -> String {
     let bounds = values.into_iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));

@@ -90,6 +90,9 @@ fn row(what: &str, summary: &Summary) -> Vec<String> {
 
 const HEAD: [&str; 5] = ["packet loss", "messages", "p50 / p95 / p99 ms", "share > 60 ms", "messages lost"];
 
+/// A figure.
+type Of = fn(&Summary) -> f64;
+
 /// Asks the same of the simulated link whatever real one it is held against; what that was measured less often than at
 /// length is allowed for by `errors` of its standard errors, as the connections measured at length differ.
 fn assert_alike(rtts: &Rtts, real: &Summary, (long, connections, errors): (&Link, usize, f64)) {
@@ -100,7 +103,7 @@ fn assert_alike(rtts: &Rtts, real: &Summary, (long, connections, errors): (&Link
     let bound = if long.loss < 0.1 { SHARE_MAX } else { SHARE_MAX_OF_A_TENTH };
     let bound = bound + slack(|link| link.above_60);
     assert!(off <= bound, "{} % lose: the share above 60 ms is {off:.4} off, of {bound:.4}{both}", long.loss * 100.0);
-    let quantiles: [(&str, f64, fn(&Summary) -> f64, f64); 3] = [
+    let quantiles: [(&str, f64, Of, f64); 3] = [
         ("p50", 0.5, |link| link.p50, QUANTILE_MAX),
         ("p95", 0.95, |link| link.p95, QUANTILE_MAX),
         ("p99", 0.99, |link| link.p99, P99_MAX),
@@ -132,7 +135,7 @@ pub(crate) fn compare_at_length() {
     let mut found = Vec::new();
     for long in &stored.links {
         let rtts = simulate(&control.pooled, long.loss);
-        rows.push(row(&format!("{:.0} %, real", long.loss * 100.0), &long.pooled));
+        rows.push(row(&format!("{:.0} %, {stored}", long.loss * 100.0), &long.pooled));
         rows.push(row("simulated", &Summary::of(&rtts)));
         found.push(rtts);
     }

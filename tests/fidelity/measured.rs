@@ -1,6 +1,5 @@
 //! What is measured, of a real network as of a simulated one.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -40,13 +39,6 @@ impl Rtts {
     /// The round trip in milliseconds that a share of all stayed below.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         quantile(&self.sorted(), share)
-    }
-
-    /// The same of each connection by itself: the lowest and the highest.
-    pub(crate) fn quantile_range(&self, share: f64) -> RangeInclusive<f64> {
-        let of_runs = self.runs.iter().map(|run| quantile(&sorted(run.iter()), share));
-        let (low, high) = of_runs.fold((f64::MAX, 0.0_f64), |(low, high), ms| (low.min(ms), high.max(ms)));
-        low..=high
     }
 
     /// More of the same link.

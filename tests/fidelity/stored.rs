@@ -8,7 +8,7 @@ use crate::measured::{Cut, Decisions, Failover, How, Pings, Rtts};
 /// `real_runs.json`.
 #[derive(Deserialize)]
 pub(crate) struct RealRuns {
-    pub(crate) measured: Measured,
+    measured: Measured,
     pub(crate) links: Vec<Link>,
     pub(crate) cuts: Vec<Cuts>,
     pub(crate) failovers: Vec<Failovers>,
@@ -17,11 +17,11 @@ pub(crate) struct RealRuns {
 
 /// When, and with what.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Measured {
-    pub(crate) date: String,
-    pub(crate) kernel: String,
-    pub(crate) nats_server: String,
-    pub(crate) congestion_control: String,
+struct Measured {
+    date: String,
+    kernel: String,
+    nats_server: String,
+    congestion_control: String,
 }
 
 /// Round trips of several connections over links that lose as much.
@@ -93,6 +93,13 @@ fn rounds(rtts: &Rtts, connections: usize) -> Vec<Summary> {
         .chunks(connections.max(1))
         .map(|runs| Summary::of(&Rtts { loss: rtts.loss, runs: runs.to_vec() }))
         .collect()
+}
+
+impl std::fmt::Display for RealRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Measured { date, kernel, nats_server, congestion_control } = &self.measured;
+        write!(f, "real: {date}, Linux {kernel}, {congestion_control}, nats-server {nats_server}")
+    }
 }
 
 impl RealRuns {
