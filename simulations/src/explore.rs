@@ -107,7 +107,7 @@ pub(crate) type Caught = (Result<Outcome, String>, Duration);
 /// Runs a scenario with one seed, and catches a panic of the simulator.
 pub(crate) fn run_caught(scenario: &Scenario, catalog: &Catalog, seed: u64) -> Result<Caught, ScenarioError> {
     let mut simulation = Simulation::new(scenario, catalog.clone(), seed)?;
-    let run = crash::catch(|| simulation.run());
+    let run = crash::catch(|| simulation.run_to_be_caught());
     let now = simulation.now();
     // Not while a panic unwinds: an actor that panics once more when it goes would end the process.
     let gone = crash::catch(|| drop(simulation));

@@ -132,7 +132,7 @@ impl Scenario {
     /// The command that runs it with this seed.
     #[must_use]
     pub fn replay(&self, seed: u64) -> String {
-        format!("nunect sim run {} --seed {seed}", self.source.path.display())
+        format!("nunect sim run {} --seed {seed}", quoted(&self.source.path))
     }
 
     /// The file that it came from.
@@ -140,6 +140,14 @@ impl Scenario {
     pub fn source(&self) -> &Source {
         &self.source
     }
+}
+
+/// A path as a word of a command for a shell.
+#[must_use]
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// The JSON schema of scenario files.

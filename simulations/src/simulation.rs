@@ -319,6 +319,10 @@ impl Simulation {
     /// how to repeat it.
     pub fn run_for(&mut self, duration: Duration) {
         let _last_words = LastWords { replay: self.replay.clone() };
+        self.go_on(duration);
+    }
+
+    fn go_on(&mut self, duration: Duration) {
         let limit = self.now().saturating_add(duration);
         while self.step(limit) {}
         self.now = self.now.max(nanos(limit).min(self.end));
@@ -329,6 +333,12 @@ impl Simulation {
         if self.end < u64::MAX {
             self.run_for(Duration::from_nanos(self.end));
         }
+        self.outcome()
+    }
+
+    /// The same for whoever catches a panic, and says itself how to repeat it.
+    pub(crate) fn run_to_be_caught(&mut self) -> Outcome {
+        self.go_on(Duration::from_nanos(self.end));
         self.outcome()
     }
 

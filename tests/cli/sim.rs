@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::unit::{folder, program};
+use crate::unit::{clean, folder, program};
 use crate::{Said, said};
 
 /// Fails with most seeds, at one of two expectations, and passes with some. Its names try to break whatever
@@ -64,9 +64,10 @@ impl Place {
         (said.code, said.json())
     }
 
-    /// Repeats a run by the line that says how.
+    /// Repeats a run by the line that says how, in a shell.
     fn again(&self, line: &str) -> Said {
-        said(&mut self.command(line.strip_prefix("nunect ").unwrap_or_else(|| panic!("`{line}` is no command"))))
+        let programs = Path::new(env!("CARGO_BIN_EXE_nunect")).parent().expect("a folder");
+        said(clean(Path::new("/bin/sh")).args(["-c", line]).current_dir(&self.0).env("PATH", programs))
     }
 }
 
@@ -195,6 +196,23 @@ fn exploring_groups_equal_failures_and_says_how_to_repeat_each() {
     let failed = objects.iter().filter(|tried| !tried["failure"].is_null()).count();
     assert_eq!((json!(grouped.len()), json!(failed)), (explored["failed"].clone(), explored["failed"].clone()));
     assert!((1..30).contains(&failed), "{failed} of 30 failed: some do and some do not");
+}
+
+#[test]
+fn a_path_that_a_shell_would_take_apart_is_quoted_in_what_repeats_a_run() {
+    let place = Place::new();
+    place.write("it's a; one.yaml", FRAGILE);
+    let mut command = program();
+    command.current_dir(&place.0).args(["sim", "explore", "it's a; one.yaml", "--seeds", "1..9"]);
+    let said = said(&mut command);
+    let lines = after(&said, "again: ");
+    assert!(lines[0].starts_with(r"nunect sim run 'it'\''s a; one.yaml' --seed "), "{said:?}");
+    for line in lines {
+        let again = place.again(line);
+        assert_eq!((again.code, again.errors.as_str()), (Some(1), ""), "{again:?}");
+    }
+    let smaller = place.again(after(&said, "smaller: ")[0]);
+    assert!(smaller.code == Some(0) && place.0.join("smaller.yaml").exists(), "{smaller:?}");
 }
 
 #[test]
@@ -370,6 +388,7 @@ fn every_mistake_is_shown_with_its_place_the_reason_and_what_to_do() {
 #[test]
 fn the_schema_documents_every_key_and_is_the_one_that_is_kept() {
     let printed = said(program().args(["sim", "schema"])).out;
+    assert_eq!(said(program().args(["--json", "sim", "schema"])).out, printed);
     let schema: Value = serde_json::from_str(&printed).expect("JSON");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let keys = schema["properties"].as_object().expect("a map");

@@ -259,13 +259,22 @@ const CHILD: &str = "NUNECT_TEST_PANICS";
 #[test]
 fn a_run_in_which_the_simulator_panics_says_how_to_repeat_it() {
     let certain = scenario(&BRITTLE.replace("{ any: 1, of: n* }", "n2"));
-    if std::env::var_os(CHILD).is_some() {
-        Simulation::new(&certain, catalog(), 7).expect("a good scenario").run();
-        return;
+    match std::env::var(CHILD).as_deref() {
+        Ok("run") => drop(Simulation::new(&certain, catalog(), 7).expect("a good scenario").run()),
+        Ok(_) => assert_eq!(explored(BRITTLE, 1..=12, 2).0.groups.len(), 1),
+        Err(_) => says_how_to_repeat_it(),
     }
+}
+
+fn says_how_to_repeat_it() {
     let name = "library::a_run_in_which_the_simulator_panics_says_how_to_repeat_it";
-    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
-    let output = child.args(["--exact", name]).env(CHILD, "1").output().expect("it runs");
+    let child = |mode: &str| {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+        child.args(["--exact", name]).env(CHILD, mode).output().expect("it runs")
+    };
+    let explored = child("explore");
+    assert!(explored.status.success() && explored.stderr.is_empty(), "exploring tells its caller: {explored:?}");
+    let output = child("run");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{output:?}");
     assert!(errors.contains("the simulator panicked; again: nunect sim run watch.yaml --seed 7\n"), "{output:?}");

@@ -110,7 +110,10 @@ fn show(name: &str, explored: &Exploration, start: Instant, console: &Console) {
         }
         console.line(&console.paint(Tone::Dim, &format!("           seeds {}", seeds.join(", "))));
         console.line(&format!("           again: {}", group.replay));
-        console.line(&format!("           smaller: {} -o smaller.yaml", group.replay.replace("sim run", "sim shrink")));
+        console.line(&format!(
+            "           smaller: {} -o smaller.yaml",
+            group.replay.replacen("sim run", "sim shrink", 1)
+        ));
     }
     for unseen in &explored.never_seen {
         let mark = console.paint(Tone::Warn, "weak   ");

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use nunect_simulations::scenario;
 use serde_json::json;
 
 use super::files;
@@ -45,8 +46,9 @@ impl New {
             }
             return exit::CONFIGURATION;
         }
+        let word = scenario::quoted(&path);
+        let next = [format!("nunect sim run {word}"), format!("nunect sim explore {word} --seeds 1..100")];
         let path = path.display();
-        let next = [format!("nunect sim run {path}"), format!("nunect sim explore {path} --seeds 1..100")];
         if console.is_json() {
             console.object(&json!({ "written": path.to_string(), "next": next }));
         } else {

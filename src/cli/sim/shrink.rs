@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use nunect_core::{Catalog, Period};
+use nunect_simulations::scenario;
 use nunect_simulations::shrink::{ShrinkError, Size, shrink};
 use serde_json::json;
 
@@ -63,7 +64,7 @@ impl Shrink {
             console.complain(&files::failed("write", &self.output, &error));
             return exit::CONFIGURATION;
         }
-        let (output, replay) = (self.output.display(), format!("nunect sim run {}", self.output.display()));
+        let (output, replay) = (self.output.display(), format!("nunect sim run {}", scenario::quoted(&self.output)));
         if console.is_json() {
             let size = |size: Size| json!({ "faults": size.faults, "nodes": size.nodes, "duration_s": size.duration.as_secs_f64() });
             let (before, after) = (size(shrunk.before), size(shrunk.after));
