@@ -18,8 +18,9 @@ const SIDE_BY_SIDE: [[(f64, usize); 2]; 2] = [[(0.05, 7), (0.10, 7)], [(0.01, 5)
 const CONTROL_MS: std::ops::Range<f64> = 20.0..25.0;
 /// Beyond this a round trip without loss met something else.
 const CONTROL_P99_MAX_MS: f64 = 35.0;
-/// Connections of a simulated link.
+/// Connections of a simulated link: held against those measured at length, and against fewer.
 const SIMULATED: usize = 42;
+const SIMULATED_SHORT: usize = 21;
 
 /// How far a simulated link may be from a real one: the share above 60 ms, in points, and quantiles, in their share.
 const SHARE_MAX: f64 = 0.015;
@@ -75,11 +76,11 @@ fn connections(loss: f64) -> usize {
 }
 
 /// The same simulated. What a round trip takes besides the link is what makes the median without loss that of `control`.
-fn simulate(control: &Summary, loss: f64) -> Rtts {
+fn simulate(control: &Summary, loss: f64, connections: usize) -> Rtts {
     let _alone = undisturbing();
     let bare = simulated::lossy_link(0.0, 1, 100, Duration::ZERO).quantile(0.5);
     let processing = Duration::from_secs_f64((control.p50 - bare).max(0.0) / 1e3);
-    simulated::lossy_link(loss, if loss > 0.0 { SIMULATED } else { 1 }, MESSAGES, processing)
+    simulated::lossy_link(loss, if loss > 0.0 { connections } else { 1 }, MESSAGES, processing)
 }
 
 fn row(what: &str, summary: &Summary) -> Vec<String> {
@@ -134,7 +135,7 @@ pub(crate) fn compare_at_length() {
     let mut rows = Vec::new();
     let mut found = Vec::new();
     for long in &stored.links {
-        let rtts = simulate(&control.pooled, long.loss);
+        let rtts = simulate(&control.pooled, long.loss, SIMULATED);
         rows.push(row(&format!("{:.0} %, {stored}", long.loss * 100.0), &long.pooled));
         rows.push(row("simulated", &Summary::of(&rtts)));
         found.push(rtts);
@@ -167,7 +168,7 @@ fn a_lossy_link_delays_messages_and_loses_none() {
     assert!(worse, "the more packets are lost, the more messages are late: {rows:?}");
     for link in &links {
         let (long, measured) = (stored.link(link.loss), link.connections.len());
-        let simulated = simulate(control, link.loss);
+        let simulated = simulate(control, link.loss, SIMULATED_SHORT);
         assert_eq!(simulated.lost(), 0, "no message is lost");
         assert_alike(&simulated, &link.pooled, (long, measured, ERRORS));
     }
