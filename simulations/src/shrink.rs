@@ -82,8 +82,10 @@ pub fn shrink(
         return Err(ShrinkError::NotConcrete { seed, failure: search.failure });
     };
     let before = size(&best);
+    // A run cannot end before its liveness phase.
+    search.drop_keys(&mut best, &["about", "liveness", "service"]);
     search.shorten_run(&mut best, at);
-    search.drop_others(&mut best);
+    search.drop_items(&mut best, "expect");
     // Each may make room for another.
     loop {
         let round = best.clone();
@@ -168,12 +170,11 @@ impl<T: FnMut(Size, u32) -> ControlFlow<()>> Search<'_, T> {
         }
     }
 
-    /// Takes away what else is expected, and what other keys add.
-    fn drop_others(&mut self, best: &mut Value) {
-        self.drop_items(best, "expect");
-        for key in ["about", "liveness", "service"] {
+    /// Takes away what these keys add.
+    fn drop_keys(&mut self, best: &mut Value, keys: &[&str]) {
+        for key in keys {
             let mut candidate = best.clone();
-            if candidate.as_object_mut().is_some_and(|keys| keys.shift_remove(key).is_some()) {
+            if candidate.as_object_mut().is_some_and(|keys| keys.shift_remove(*key).is_some()) {
                 self.try_out(best, candidate);
             }
         }
@@ -247,10 +248,17 @@ fn size(scenario: &Value) -> Size {
     }
 }
 
-/// Takes away the faults that come after the end.
+/// Takes away the faults that come after the end, and lets those last to the end that would last longer.
 fn drop_later(scenario: &mut Value, end: Duration) {
-    if let Some(faults) = scenario["faults"].as_array_mut() {
-        faults.retain(|fault| duration(&fault["at"]).is_none_or(|at| at < end));
+    let Some(faults) = scenario["faults"].as_array_mut() else { return };
+    faults.retain(|fault| duration(&fault["at"]).is_none_or(|at| at < end));
+    for fault in faults {
+        let over = |(kind, lasting): (String, Duration)| (kind, duration(&fault["at"]).unwrap_or_default() + lasting);
+        if let Some((kind, _)) = lasting(fault).map(over).filter(|(_, over)| *over > end)
+            && let Some(told) = fault[&kind].as_object_mut()
+        {
+            told.shift_remove("for");
+        }
     }
 }
 
