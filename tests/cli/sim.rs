@@ -309,8 +309,10 @@ fn the_first_difference_of_two_runs_or_traces_is_found() {
         assert_eq!(said.out, format!("equal  {} lines\n", lines.len()));
     }
     let (code, found) = place.json("diff fragile.yaml@1 2.jsonl");
-    assert_eq!((code, &found[0]["equal"], &found[0]["common"]), (Some(1), &false.into(), &0.into()));
-    assert_eq!((&found[0]["a"][0]["seed"], &found[0]["b"][0]["seed"]), (&1.into(), &2.into()));
+    assert_eq!((code, &found[0]["equal"]), (Some(1), &false.into()));
+    // Both have the same nodes, whatever their seeds.
+    assert!(found[0]["common"].as_u64() > Some(1), "{found:#?}");
+    assert_ne!(found[0]["a"][0], found[0]["b"][0]);
 
     let changed = text.replacen(lines[100], "{\"at\":1.0}", 1);
     place.write("changed.jsonl", &changed);
