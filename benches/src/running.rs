@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// How long a program may say nothing: valgrind is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a program may say nothing: valgrind is slow, and a large simulation speaks only when it is over.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A program, the lines it prints, and when it printed them. Dropping it kills it.
 #[derive(Debug)]

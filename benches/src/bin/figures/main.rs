@@ -4,6 +4,7 @@
 mod against_bare;
 mod parts;
 mod product;
+mod simulation;
 
 use clap::{Parser, ValueEnum};
 use nunect_benches::Failure;
@@ -49,7 +50,7 @@ enum Figure {
     Restart,
     /// What an event costs that is filtered out, or shipped.
     Logs,
-    /// Simulated seconds a second.
+    /// The simulator: speed, memory, traces, two cores, and the same work in turmoil.
     Simulation,
 }
 
@@ -70,7 +71,7 @@ fn main() -> Result<(), Failure> {
             Figure::Monitor => parts::monitor()?,
             Figure::Restart => parts::restart()?,
             Figure::Logs => parts::logs()?,
-            Figure::Simulation => product::simulation()?,
+            Figure::Simulation => simulation::simulation()?,
         };
         for row in &more {
             eprintln!("{row}");

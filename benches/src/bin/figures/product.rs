@@ -16,7 +16,6 @@ use nunect_benches::work::UNIT;
 use serde_json::{Value, json};
 
 const STARTS: usize = 30;
-const SIMULATIONS: usize = 5;
 /// When an idle node has settled.
 const SETTLED: Duration = Duration::from_secs(10);
 /// For how long it is then watched.
@@ -32,7 +31,8 @@ pub(crate) fn sibling(name: &str) -> Result<PathBuf, Failure> {
     exists(path, name)
 }
 
-fn exists(path: PathBuf, name: &str) -> Result<PathBuf, Failure> {
+/// `path`, if there is something.
+pub(crate) fn exists(path: PathBuf, name: &str) -> Result<PathBuf, Failure> {
     match path.exists() {
         true => Ok(path),
         false => {
@@ -192,36 +192,4 @@ pub(crate) fn binary() -> Result<Vec<Row>, Failure> {
         control: "–".to_owned(),
         command: "tools/bench binary",
     }])
-}
-
-/// How fast the flat world is, with reports of the cluster from all nodes and from those with a monitor.
-pub(crate) fn simulation() -> Result<Vec<Row>, Failure> {
-    let from_all = speed(&["1000", "20"])?;
-    let from_few = speed(&["1000", "300", "few-reports"])?;
-    let row = |what: &str, reach, speeds: Sample| Row {
-        what: what.to_owned(),
-        reach,
-        figure: speeds.median(),
-        unit: " s/s",
-        spread: format!("{}, {} runs", speeds.spread(), speeds.count()),
-        control: "–".to_owned(),
-        command: "tools/bench simulation",
-    };
-    let few = "`flat` simulation of 1,000 full nodes, cluster reports from three, one core";
-    let all = "the same, cluster reports from every node to every node";
-    Ok(vec![row(few, Reach::Least(300.0), from_few), row(all, Reach::Told, from_all)])
-}
-
-/// Simulated seconds in a second.
-fn speed(arguments: &[&str]) -> Result<Sample, Failure> {
-    let program = exists(sibling("examples")?.join("flat_speed"), "flat_speed")?;
-    let mut speeds = Vec::new();
-    for _ in 0..SIMULATIONS {
-        let simulation = Running::spawn(Command::new(&program).args(arguments))?;
-        let (_, speed) = simulation
-            .hear(|line| line.strip_suffix(" simulated s per wall s")?.rsplit(' ').next()?.parse::<f64>().ok())?;
-        simulation.finish()?;
-        speeds.push(speed);
-    }
-    Ok(Sample::new(speeds))
 }
