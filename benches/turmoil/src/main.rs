@@ -78,7 +78,7 @@ fn main() -> turmoil::Result {
         return Err(format!("{answers} answers, {unanswered} missing, {heartbeats} heartbeats heard").into());
     }
     println!(
-        "{hosts} hosts, {seconds} simulated s in {wall:.2} s: {:.1} simulated s per wall s",
+        "{hosts} hosts, {seconds} simulated s in {wall:.2} s: {:.2} simulated s per wall s",
         seconds as f64 / wall
     );
     println!("{answers} answers, {heartbeats} heartbeats heard, ticks of {tick} ms");

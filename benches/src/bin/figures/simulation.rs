@@ -23,7 +23,7 @@ const ROUNDS_TURMOIL: usize = 2;
 const FEW: [&str; 2] = ["100", "3000"];
 const MANY: [&str; 2] = ["5000", "60"];
 /// Seeds of one run of `explore`: even, so that two cores can share them.
-const SEEDS: u64 = 32;
+const SEEDS: u64 = 640;
 const SCENARIO: &str = "simulations/scenarios/worst-day.yaml";
 
 fn row(what: &str, reach: Reach, unit: &'static str, sample: &Sample) -> Row {
