@@ -36,7 +36,6 @@ pub struct Clock {
 }
 
 /// What befalls the clocks of a node.
-#[allow(dead_code, reason = "for scenario files, which have no such fault yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockFault {
     /// The wall clock jumps; the monotonic one does not.
@@ -58,20 +57,20 @@ pub(crate) enum ClockFault {
 
 /// How a clock does: what it takes itself for (protocol, section 4), and what is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClockState {
+pub struct ClockState {
     /// By how much the wall clock is truly ahead, in nanoseconds.
-    pub(crate) offset_ns: i64,
+    pub offset_ns: i64,
     /// By how much a second of both clocks is at present truly too short, in parts per billion.
-    pub(crate) drift_ppb: i32,
+    pub drift_ppb: i32,
     /// What steers it, or did when holdover began; nothing once it runs free.
-    pub(crate) source: ClockSource,
+    pub source: ClockSource,
     /// How well: by the last measured offset as for PTP, and in holdover by the uncertainty.
-    pub(crate) quality: ClockQuality,
+    pub quality: ClockQuality,
     /// The true instant at which it last had GPS.
-    pub(crate) since: Option<u64>,
+    pub since: Option<u64>,
     /// By how much the wall clock may be wrong as far as the node can know, in nanoseconds. It does not
-    /// know of [faults](ClockFault) that GPS has not shown it.
-    pub(crate) uncertainty_ns: Option<u64>,
+    /// know of faults that GPS has not shown it.
+    pub uncertainty_ns: Option<u64>,
 }
 
 /// The clocks of a machine. The oscillator and the wall clock run on while the node is down; its

@@ -26,6 +26,8 @@ pub(crate) enum Happening {
     Wake { node: u32 },
     /// A node starts.
     Boot { node: u32 },
+    /// The quality of a node's clocks may change.
+    Clock { node: u32, turn: u32 },
     /// A node that was cut off learns it.
     Noticed { node: u32, turn: u32 },
     /// A node that was cut off reaches the server again.

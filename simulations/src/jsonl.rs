@@ -134,6 +134,12 @@ impl Names {
                 }
             }
             What::Healed => line.text("is", "healed"),
+            What::Clock { source, quality, offset_ns } => {
+                line.text("is", "clock");
+                line.text("source", source.as_str());
+                line.text("quality", quality.as_str());
+                line.value("offset_ns", offset_ns);
+            }
         }
         line.raw(b"}\n");
     }

@@ -61,7 +61,7 @@ mod witness;
 mod world;
 
 pub use checker::{FailureKey, Judgement, Verdict};
-pub use clock::{Clock, DRIFT_MAX_PPB, WALL_START};
+pub use clock::{Clock, ClockState, DRIFT_MAX_PPB, WALL_START};
 pub use delay::Delay;
 pub use jsonl::Jsonl;
 pub use node::NodeSpec;

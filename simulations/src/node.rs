@@ -145,13 +145,11 @@ impl Node {
     }
 
     /// How its clocks do, even while it is down.
-    #[allow(dead_code, reason = "for the simulation, which does not ask yet")]
     pub(crate) fn clock_state(&self, at: u64) -> ClockState {
         self.present.clock.state(at)
     }
 
     /// When the quality of its clocks next changes, as [`Running::next_change`] says.
-    #[allow(dead_code, reason = "for the simulation, which does not ask yet")]
     pub(crate) fn clock_change(&self, at: u64) -> Option<u64> {
         self.present.clock.next_change(at)
     }

@@ -11,7 +11,7 @@ use nunect_core::{Catalog, ConfigError, Event, Health, Message, Now, UnitId};
 
 use crate::around::Around;
 use crate::checker::{Checker, Expectation};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockState};
 use crate::fault::{Fault, Liveness};
 use crate::happening::Happening;
 use crate::heap::Heap;
@@ -28,9 +28,11 @@ use crate::witness::{Counters, Witness};
 use crate::world::flat::FlatConfig;
 use crate::world::{Harm, OUTSIDE, World, WorldPlan};
 
+mod clocks;
 mod faults;
 mod scene;
 
+use clocks::Watched;
 use faults::Harmed;
 
 /// Why a node cannot be started.
@@ -84,6 +86,7 @@ pub struct Simulation {
     witness: Witness,
     faults: Vec<Fault>,
     harmed: Harmed,
+    watched: Watched,
     ports: Ports,
     name: String,
     replay: String,
@@ -153,6 +156,7 @@ impl Simulation {
             witness,
             faults: Vec::new(),
             harmed: Harmed::default(),
+            watched: Watched::default(),
             ports: Ports::default(),
             name: String::new(),
             replay: String::new(),
@@ -224,6 +228,12 @@ impl Simulation {
     #[must_use]
     pub fn clocks(&self, unit: &UnitId) -> Option<Now> {
         self.node(unit)?.now(self.now)
+    }
+
+    /// How the clocks of a node do, and by how much they are wrong; also while it is down.
+    #[must_use]
+    pub fn clock_state(&self, unit: &UnitId) -> Option<ClockState> {
+        Some(self.node(unit)?.clock_state(self.now))
     }
 
     /// Starts a node now; one that was there before starts anew, with these actors and clocks.
@@ -454,6 +464,7 @@ impl Simulation {
             Happening::Wake { node } => self.at_node(node, Node::wake),
             Happening::Boot { node } if self.is_held(node) => {}
             Happening::Boot { node } => self.boot(node),
+            Happening::Clock { node, turn } => self.clock_turns(node, turn),
             Happening::Noticed { node, .. } | Happening::Reconnect { node, .. } if self.is_frozen(node) => {
                 self.wait(node, happening);
             }
@@ -478,6 +489,7 @@ impl Simulation {
         let catalog = self.catalog.clone();
         self.at_node(node, |node, around| node.boot(&catalog, around))
             .expect("the catalog knew every actor when the scenario was checked");
+        self.watch_clock(node);
     }
 
     fn at_node<R>(&mut self, number: u32, act: impl FnOnce(&mut Node, &mut Around<'_>) -> R) -> R {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use nunect_core::codec::{self, CodecError};
+use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::{Body, Event, Message, RequestError};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
@@ -119,6 +120,15 @@ pub enum What<'a> {
     },
     /// All faults have ended, and everything recovers that can.
     Healed,
+    /// The clocks of a node take themselves for better or worse than before.
+    Clock {
+        /// What steers them, or did when holdover began.
+        source: ClockSource,
+        /// How well.
+        quality: ClockQuality,
+        /// By how much the wall clock is truly ahead, in nanoseconds.
+        offset_ns: i64,
+    },
     /// A connection of this node's server, or of its process where it has no server, came up or ended,
     /// as this end of it believes.
     Link {
@@ -307,7 +317,8 @@ fn append_often(block: &mut Vec<u8>, record: &Record<'_>) -> bool {
         | What::Event { .. }
         | What::Link { .. }
         | What::Fault { .. }
-        | What::Healed => return false,
+        | What::Healed
+        | What::Clock { .. } => return false,
     }
     true
 }

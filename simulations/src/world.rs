@@ -19,7 +19,6 @@ pub(crate) const OUTSIDE: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(crate) enum WorldPlan {
     Flat(FlatConfig),
-    #[allow(dead_code, reason = "scenarios name the layered world in the next step")]
     Layered(Box<LayeredPlan>),
 }
 

@@ -112,6 +112,7 @@ impl Simulation {
     fn clock_faults(&mut self, nodes: Vec<u32>, fault: ClockFault) {
         for node in nodes {
             self.at_node(node, |node, around| node.clock_fault(fault, around));
+            self.watch_clock(node);
         }
     }
 
@@ -161,6 +162,7 @@ impl Simulation {
                 }
                 other @ (Happening::Wake { .. }
                 | Happening::Boot { .. }
+                | Happening::Clock { .. }
                 | Happening::Noticed { .. }
                 | Happening::Reconnect { .. }
                 | Happening::World(_)

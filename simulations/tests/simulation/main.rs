@@ -1,6 +1,7 @@
 //! The simulator from outside: what it hosts, how its world behaves, and what its scenarios find.
 
 mod checkers;
+mod clocks;
 mod faults;
 mod groups;
 mod host;

@@ -213,6 +213,7 @@ impl Bench {
             }
             Happening::World(turn) => self.world.happen(self.now, turn, &mut self.heap, &mut self.witness),
             Happening::Late { .. }
+            | Happening::Clock { .. }
             | Happening::Wake { .. }
             | Happening::Boot { .. }
             | Happening::Strike { .. }
