@@ -42,12 +42,10 @@ fn the_trace_tells_when_a_clock_locks_loses_gps_and_is_had_again() {
 
     simulation.run();
     let bytes = bytes.lock().expect("no poison").clone();
-    let told = records(&bytes).map(|record| record.expect("a trace of ours")).filter_map(|record| match record.what {
-        What::Clock { quality, .. } => {
-            assert_eq!(record.node, 0, "only who has GPS is watched");
-            Some((record.at / 1_000_000_000, quality))
-        }
-        _ => None,
+    let told = records(&bytes).map(|record| record.expect("a trace of ours")).filter_map(|record| {
+        let What::Clock { quality, .. } = record.what else { return None };
+        assert_eq!(record.node, 0, "only who has GPS is watched");
+        Some((record.at / 1_000_000_000, quality))
     });
     let told: Vec<_> = told.collect();
     let (first, last) = (told.first().expect("told at the start"), told.last().expect("told again"));
