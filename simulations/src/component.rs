@@ -7,14 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use nunect_core::cell::{BirthError, Cell, Crash};
 use nunect_core::mailbox::{Counters, Delivery, Mailbox, Push};
-use nunect_core::outbox::{Failed, HandOver, Outbox, Refusal};
+use nunect_core::outbox::Outbox;
 use nunect_core::protocol::command::MailboxReport;
-use nunect_core::requests::{Requests, Slot};
+use nunect_core::requests::Requests;
 use nunect_core::table::Table;
 use nunect_core::{
-    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, DirectoryChange, Effect, Effects, Entry, Event, Health,
-    HostReport, Incarnation, Input, LinkReport, LogRecord, Message, Mono, NodeReport, Now, PortName, RequestError,
-    RequestId, Sensor, StopReason, Subscription, UnitId, protocol,
+    ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, DirectoryChange, Entry, Event, Health, HostReport,
+    Incarnation, Input, LinkReport, LogRecord, Message, Mono, NodeReport, Now, PortName, RequestError, RequestId,
+    Sensor, StopReason, Subscription, UnitId, protocol,
 };
 use nunect_supervisor::Generation;
 use serde_json::Value;
@@ -23,6 +23,10 @@ use crate::around::Around;
 use crate::process::Work;
 use crate::service::Service;
 use crate::trace::What;
+
+mod effects;
+
+use effects::{carry_out, hand_over};
 
 /// How a life ends.
 #[derive(Debug)]
@@ -537,67 +541,6 @@ impl Component {
 /// When something is next due that is so at this period, if at all.
 fn next(now: Now, every: Option<Duration>) -> Mono {
     every.map_or(Mono::MAX, |every| now.mono + every)
-}
-
-/// Does what an actor wants done, in order.
-fn carry_out(
-    (slot, name): (u32, &ActorName),
-    now: Now,
-    effects: &mut Effects,
-    about: Option<&Message>,
-    office: &mut Office,
-    around: &mut Around<'_>,
-) -> Result<(), End> {
-    if effects.is_empty() {
-        effects.swap(&mut around.witness.effects);
-        return Ok(());
-    }
-    let mut list = Vec::new();
-    effects.swap(&mut list);
-    let mut end = Ok(());
-    for effect in list.drain(..) {
-        match effect {
-            Effect::Publish(message) => {
-                let message = office.outbox.publish(now, message);
-                hand_over(slot, name, message, around);
-            }
-            Effect::Respond(answer) => {
-                let answer = office.outbox.respond(now, answer);
-                hand_over(slot, name, answer, around);
-            }
-            Effect::Request(id, message, timeout) => {
-                let Office { outbox, requests, work, .. } = office;
-                match outbox.request(now, requests, Slot(slot), id, message, timeout) {
-                    Ok(message) => around.publish(message),
-                    Err(Failed { error, refusal }) => {
-                        tell_refusal(slot, name, refusal, around);
-                        work.push_back(Work::Fail { slot, id, sent: now, error });
-                    }
-                }
-            }
-            Effect::Emit(event) => around.emit_about(Some((slot, name)), event, about),
-            Effect::Directory(change) => office.directory.apply(change),
-            Effect::Node(id, command) => office.work.push_back(Work::Command { slot, id, command }),
-            Effect::Port(port, bytes) => office.work.push_back(Work::Port { slot, port, bytes }),
-            Effect::Stop(reason) => end = Err(End::Stopped(reason.into_owned())),
-        }
-    }
-    around.witness.effects = list;
-    end
-}
-
-fn hand_over(slot: u32, name: &ActorName, message: HandOver, around: &mut Around<'_>) {
-    match message {
-        HandOver::Send(message) => around.publish(message),
-        HandOver::Refused(refusal) => tell_refusal(slot, name, Some(refusal), around),
-        HandOver::Kept => {}
-    }
-}
-
-fn tell_refusal(slot: u32, name: &ActorName, refusal: Option<Refusal>, around: &mut Around<'_>) {
-    if let Some(Refusal { subject, reason, .. }) = refusal.filter(|refusal| refusal.tell) {
-        around.emit(Some((slot, name)), Event::PublishRefused { subject, reason });
-    }
 }
 
 fn index(slot: u32) -> usize {
