@@ -29,9 +29,7 @@ impl WorldPlan {
             Self::Layered(_) => true,
         }
     }
-}
 
-impl WorldPlan {
     /// Whether what one node sends to another arrives in order.
     pub(crate) const fn keeps_order(&self) -> bool {
         match self {

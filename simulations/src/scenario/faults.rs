@@ -110,23 +110,7 @@ impl Strike {
     /// What befalls which of the names in it.
     fn classes(&self) -> Vec<(Class, &Names)> {
         let nodes = Class::of(&self.mishap).zip(self.mishap.nodes().map(|nodes| nodes.names()));
-        let servers = match &self.mishap {
-            Mishap::Crash(told) => told.servers.as_ref().map(|servers| (Class::Server, servers.names())),
-            Mishap::Partition(_)
-            | Mishap::Stop(_)
-            | Mishap::Pause(_)
-            | Mishap::Panic(_)
-            | Mishap::Hang(_)
-            | Mishap::StopActor(_)
-            | Mishap::Link(_)
-            | Mishap::Late(_)
-            | Mishap::Duplicate(_)
-            | Mishap::Reorder(_)
-            | Mishap::Corrupt(_)
-            | Mishap::ClockStep(_)
-            | Mishap::ClockDrift(_)
-            | Mishap::GpsLoss(_) => None,
-        };
+        let servers = self.mishap.servers().map(|servers| (Class::Server, servers.names()));
         nodes.into_iter().chain(servers).collect()
     }
 }

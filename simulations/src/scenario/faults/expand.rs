@@ -20,25 +20,8 @@ impl Draft {
             None | Some(Chosen::Names(_)) => true,
             Some(Chosen::Any(_)) => false,
         };
-        let servers = match &self.mishap {
-            Mishap::Crash(told) => told.servers.as_ref(),
-            Mishap::Partition(PartitionEntry { random: Some(_), .. }) => return false,
-            Mishap::Partition(_)
-            | Mishap::Stop(_)
-            | Mishap::Pause(_)
-            | Mishap::Panic(_)
-            | Mishap::Hang(_)
-            | Mishap::StopActor(_)
-            | Mishap::Link(_)
-            | Mishap::Late(_)
-            | Mishap::Duplicate(_)
-            | Mishap::Reorder(_)
-            | Mishap::Corrupt(_)
-            | Mishap::ClockStep(_)
-            | Mishap::ClockDrift(_)
-            | Mishap::GpsLoss(_) => None,
-        };
-        self.when.is_fixed() && named(self.mishap.nodes()) && named(servers)
+        let is_split = matches!(self.mishap, Mishap::Partition(PartitionEntry { random: Some(_), .. }));
+        self.when.is_fixed() && !is_split && named(self.mishap.nodes()) && named(self.mishap.servers())
     }
 
     /// Each time that it strikes; whom it befalls may still have to be drawn.

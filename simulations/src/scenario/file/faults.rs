@@ -292,6 +292,11 @@ impl Mishap {
         }
     }
 
+    /// The nodes whose NATS servers it befalls.
+    pub(crate) const fn servers(&self) -> Option<&Chosen> {
+        if let Self::Crash(told) = self { told.servers.as_ref() } else { None }
+    }
+
     /// How long it lasts; `None` for what has no end.
     pub(crate) const fn lasting_mut(&mut self) -> Option<&mut Option<Period>> {
         match self {
