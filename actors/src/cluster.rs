@@ -135,11 +135,12 @@ impl Actor for Cluster {
                 | BusEvent::SlowConsumer
                 | BusEvent::Refused { .. },
             )
-            | Input::Node(NodeReport::Done { .. })
+            | Input::Node(NodeReport::Done { .. } | NodeReport::Clock(_))
             | Input::Started
             | Input::Reply { .. }
             | Input::Host(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(StopReason::Restart | StopReason::Command) => {}

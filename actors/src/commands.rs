@@ -12,8 +12,9 @@ use nunect_core::protocol::command::{
     self, ActorReport, Answer, Call, Command, HealthProbe, PROTOCOL_VERSION, Version,
 };
 use nunect_core::protocol::rtt;
+use nunect_core::clock::ClockClaim;
 use nunect_core::{
-    Actor, Birth, ClockStamp, ConfigError, Contract, Effects, Event, Fault, Health, HostReport, Input, MailboxLimits,
+    Actor, Birth, ConfigError, Contract, Effects, Event, Fault, Health, HostReport, Input, MailboxLimits,
     Message, Mono, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Now, Overflow, Pattern, RequestId, Role, Sensor,
     Subject, Subscription, UnitId,
 };
@@ -46,6 +47,7 @@ pub struct Commands {
     role: Role,
     unit_started: Mono,
     health: Health,
+    clock: ClockClaim,
     host: HostReport,
     round_trips: RoundTrips,
     pending: BTreeMap<RequestId, Pending>,
@@ -69,6 +71,7 @@ impl Actor for Commands {
             role: birth.role,
             unit_started: birth.unit_started.mono,
             health: Health::Ok,
+            clock: ClockClaim::default(),
             host: HostReport::default(),
             round_trips: RoundTrips::new(birth),
             pending: BTreeMap::new(),
@@ -79,7 +82,7 @@ impl Actor for Commands {
         Contract {
             reads: [command::pattern(&self.unit), rtt::pattern_of(&self.unit)].map(Subscription::from).to_vec(),
             publishes: vec![Pattern::from(&command::subject_of_answer(self.role, &self.unit))],
-            sensors: vec![Sensor::Node, Sensor::Host { every: HOST_EVERY }],
+            sensors: vec![Sensor::Node, Sensor::Claim, Sensor::Host { every: HOST_EVERY }],
             mailbox: MailboxLimits {
                 capacity: MAILBOX_CAPACITY,
                 overflow: Overflow::DropNewest,
@@ -94,6 +97,7 @@ impl Actor for Commands {
             Input::Message(message) if self.round_trips.is_for(message) => self.round_trips.read(message, out),
             Input::Message(message) => self.read(now.mono, message, out),
             Input::Node(NodeReport::Health(health)) => self.health = *health,
+            Input::Node(NodeReport::Clock(claim)) => self.clock = *claim,
             Input::Node(NodeReport::Done { id, result }) => self.done(now.mono, *id, result, out),
             Input::Host(report) => self.host = report,
             Input::Started
@@ -101,6 +105,7 @@ impl Actor for Commands {
             | Input::Timeout(_)
             | Input::Bus(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}
@@ -166,7 +171,7 @@ impl Commands {
 
     fn probe(&self, now: Mono, units: Option<u64>) -> HealthProbe {
         let (rtt_native_us, rtt_app_us) = self.round_trips.at(now);
-        let clock = ClockStamp::default();
+        let clock = self.clock.at(now);
         HealthProbe {
             unit: self.unit.clone(),
             status: self.health,

@@ -54,6 +54,7 @@ impl Actor for Echo {
             | Input::Bus(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}

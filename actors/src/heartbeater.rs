@@ -145,10 +145,12 @@ impl Actor for Heartbeater {
                 | BusEvent::SlowConsumer
                 | BusEvent::Refused { .. },
             )
+            | Input::Node(NodeReport::Clock(_))
             | Input::Started
             | Input::Reply { .. }
             | Input::Timeout(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(StopReason::Restart | StopReason::Command) => {}

@@ -124,6 +124,7 @@ impl Actor for Logs {
             | Input::Host(_)
             | Input::Bus(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Node(_)
             | Input::Stopping(_) => {}
         }

@@ -130,6 +130,7 @@ impl Actor for Monitor {
             | Input::Host(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Stopping(_) => {}
         }

@@ -155,12 +155,13 @@ impl Actor for Nats {
                 | BusEvent::SlowConsumer
                 | BusEvent::Refused { .. },
             )
-            | Input::Node(NodeReport::Health(_))
+            | Input::Node(NodeReport::Health(_) | NodeReport::Clock(_))
             | Input::Started
             | Input::Reply { .. }
             | Input::Timeout(_)
             | Input::Host(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}

@@ -165,6 +165,7 @@ impl Actor for Prober {
             | Input::Timeout(_)
             | Input::Host(_)
             | Input::Node(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}

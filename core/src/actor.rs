@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{ClockClaim, ClockReport};
 use crate::config::ConfigError;
 use crate::event::Event;
 use crate::identity::{ActorName, Incarnation, Role, SessionId, UnitId};
@@ -160,6 +161,15 @@ pub enum Sensor {
         /// The period.
         every: Duration,
     },
+    /// [`Input::Clock`]: what each time daemon says of the host's clock, at this period; a daemon that still
+    /// cannot be read, for the same reason, is not told again.
+    Clock {
+        /// The period.
+        every: Duration,
+    },
+    /// [`Input::Node`] with what the node says about its clock, at once after the start and then whenever
+    /// that is said anew.
+    Claim,
     /// [`Input::Log`]: everything the node has to say from its present log level on, except what the
     /// actor itself gives rise to.
     Log,
@@ -215,6 +225,8 @@ pub enum Input<'a> {
     Bus(&'a BusEvent),
     /// The round trip to the server.
     Link(LinkReport),
+    /// What a time daemon says.
+    Clock(&'a ClockReport),
     /// The node as a whole, or its answer to a command of this life.
     Node(&'a NodeReport),
     /// Something to write down.
@@ -237,6 +249,7 @@ impl Input<'_> {
             Self::Host(_) => "host",
             Self::Bus(_) => "bus",
             Self::Link(_) => "link",
+            Self::Clock(_) => "clock",
             Self::Node(_) => "node",
             Self::Log(_) => "log",
             Self::Port(..) => "port",
@@ -317,6 +330,8 @@ impl fmt::Display for BusAction {
 pub enum NodeReport {
     /// How the node as a whole does.
     Health(Health),
+    /// What the node says about its clock.
+    Clock(ClockClaim),
     /// What came of a [`NodeCommand`].
     Done {
         /// Which, as [`Effects::command`] named it.
@@ -339,6 +354,13 @@ pub enum NodeCommand {
         actor: ActorName,
         /// What.
         what: ChaosKind,
+    },
+    /// To say this about its clock from now on; it does not answer that it does.
+    SetClock {
+        /// What.
+        claim: ClockClaim,
+        /// Whether that stands against the node: it had the time, or needs it, and has it no more.
+        lost: bool,
     },
     /// To end, since another node of the same name was there before.
     Leave {

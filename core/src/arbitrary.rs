@@ -81,10 +81,12 @@ pub(crate) fn now() -> impl Strategy<Value = Now> {
 
 pub(crate) fn clock() -> impl Strategy<Value = ClockStamp> {
     let (sources, qualities) = (proptest::sample::select(&SOURCES), proptest::sample::select(&QUALITIES));
-    (sources, qualities, any::<Option<i64>>()).prop_map(|(source, quality, offset_ns)| ClockStamp {
+    let known = (any::<Option<i64>>(), any::<Option<u64>>());
+    (sources, qualities, known).prop_map(|(source, quality, (offset_ns, uncertainty_ns))| ClockStamp {
         source,
         quality,
         offset_ns,
+        uncertainty_ns,
     })
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::actor::BusAction;
+use crate::clock::TimeDaemon;
 use crate::identity::{Incarnation, SessionId, UnitId};
 use crate::protocol::command::ChaosKind;
-use crate::protocol::header::Health;
+use crate::protocol::header::{ClockQuality, ClockSource, Health};
 use crate::protocol::log::Level;
 use crate::subject::Subject;
 
@@ -55,6 +56,34 @@ pub enum Event {
     ClockStepped {
         /// By how many milliseconds; negative: back.
         by_ms: i64,
+    },
+    /// Another source steers the clock, or it is steered better or worse.
+    ClockChanged {
+        /// What steers it.
+        source: ClockSource,
+        /// How well.
+        quality: ClockQuality,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// A time daemon can be read, or no longer.
+    TimeDaemon {
+        /// Which.
+        daemon: TimeDaemon,
+        /// Why it cannot; none when it can.
+        problem: Option<String>,
+    },
+    /// A message takes longer one way than the other, by more than the clocks can be wrong; or a clock is
+    /// not what it claims.
+    DelayAsymmetry {
+        /// The other unit.
+        peer: UnitId,
+        /// To it, microseconds.
+        forward_us: i64,
+        /// From it.
+        backward_us: i64,
+        /// By how much either may be wrong.
+        uncertainty_us: u64,
     },
     /// Another node of this name is there.
     DuplicateUnit {
@@ -298,6 +327,9 @@ impl Event {
             Self::BusSlow => "bus_slow",
             Self::BusRefused { .. } => "bus_refused",
             Self::ClockStepped { .. } => "clock_stepped",
+            Self::ClockChanged { .. } => "clock_changed",
+            Self::TimeDaemon { .. } => "time_daemon",
+            Self::DelayAsymmetry { .. } => "delay_asymmetry",
             Self::DuplicateUnit { .. } => "duplicate_unit",
             Self::Reloaded { .. } => "reloaded",
             Self::LogLevelSet { .. } => "log_level_set",
@@ -314,7 +346,7 @@ impl Event {
     }
 
     /// Every name but those of custom events.
-    pub const NAMES: [&str; 35] = [
+    pub const NAMES: [&str; 38] = [
         "node_started",
         "node_stopping",
         "node_health",
@@ -339,6 +371,9 @@ impl Event {
         "bus_slow",
         "bus_refused",
         "clock_stepped",
+        "clock_changed",
+        "time_daemon",
+        "delay_asymmetry",
         "duplicate_unit",
         "reloaded",
         "log_level_set",
@@ -376,6 +411,17 @@ impl Event {
                     Severity::Warn
                 }
             }
+            Self::ClockChanged { quality, .. } => match quality {
+                ClockQuality::Locked | ClockQuality::Tracking | ClockQuality::Acquiring => Severity::Info,
+                ClockQuality::Freerun => Severity::Warn,
+            },
+            Self::TimeDaemon { problem, .. } => {
+                if problem.is_none() {
+                    Severity::Info
+                } else {
+                    Severity::Warn
+                }
+            }
             Self::NodeHealth { health, .. } | Self::UnitHealth { to: health, .. } => match health {
                 Health::Ok => Severity::Info,
                 Health::Degraded => Severity::Warn,
@@ -393,6 +439,7 @@ impl Event {
             | Self::BusDenied { .. }
             | Self::BusSlow
             | Self::ClockStepped { .. }
+            | Self::DelayAsymmetry { .. }
             | Self::ChaosInjected { .. }
             | Self::CommandRefused { .. }
             | Self::PortFailed { .. }
@@ -423,6 +470,7 @@ impl Event {
             Self::UnitOnline { unit, .. } | Self::UnitHealth { unit, .. } | Self::UnitOffline { unit, .. } => {
                 Some(unit)
             }
+            Self::DelayAsymmetry { peer, .. } => Some(peer),
             Self::NodeStarted { .. }
             | Self::NodeStopping
             | Self::NodeHealth { .. }
@@ -444,6 +492,8 @@ impl Event {
             | Self::BusSlow
             | Self::BusRefused { .. }
             | Self::ClockStepped { .. }
+            | Self::ClockChanged { .. }
+            | Self::TimeDaemon { .. }
             | Self::DuplicateUnit { .. }
             | Self::Reloaded { .. }
             | Self::LogLevelSet { .. }
@@ -503,6 +553,13 @@ impl std::fmt::Display for Event {
             Self::BusSlow => f.write_str("messages lost before the mailbox: the node does not keep up with the bus"),
             Self::BusRefused { reason } => write!(f, "the server refuses this node: {reason}"),
             Self::ClockStepped { by_ms } => write!(f, "the wall clock stepped by {by_ms} ms"),
+            Self::ClockChanged { source, quality, reason } => write!(f, "clock is {source} {quality}: {reason}"),
+            Self::TimeDaemon { daemon, problem: None } => write!(f, "{daemon} tells the time"),
+            Self::TimeDaemon { daemon, problem: Some(problem) } => write!(f, "{daemon} cannot be read: {problem}"),
+            Self::DelayAsymmetry { peer, forward_us, backward_us, uncertainty_us } => write!(
+                f,
+                "{forward_us} µs to {peer} and {backward_us} µs back, each ± {uncertainty_us} µs: the ways differ, or a clock does"
+            ),
             Self::DuplicateUnit { session, leaving: true } => {
                 write!(f, "session {session} of this unit was there before: this node ends")
             }

@@ -22,6 +22,8 @@ pub enum Cause {
     Refused(String),
     /// Another unit of this name is there.
     Duplicate,
+    /// Nothing steers the clock, which did before or has to.
+    ClockLost,
 }
 
 impl std::fmt::Display for Cause {
@@ -34,6 +36,7 @@ impl std::fmt::Display for Cause {
             Self::Denied(what) => write!(f, "not permitted: {what}"),
             Self::Refused(reason) => write!(f, "refused by the server: {reason}"),
             Self::Duplicate => f.write_str("this unit runs twice"),
+            Self::ClockLost => f.write_str("nothing steers the clock"),
         }
     }
 }

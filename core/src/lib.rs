@@ -10,6 +10,7 @@ pub mod broker;
 pub mod capability;
 pub mod catalog;
 pub mod cell;
+pub mod clock;
 pub mod codec;
 pub mod config;
 pub mod crash;
@@ -33,6 +34,7 @@ pub use actor::{
     LinkReport, MailboxLimits, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Overflow, PortName, RequestError,
     RequestId, Sensor, StopReason, Subscription,
 };
+pub use clock::{ClockReport, Reading, TimeDaemon};
 pub use catalog::{ActorSpec, Catalog, Entry};
 pub use config::{ConfigError, Period};
 pub use event::Event;

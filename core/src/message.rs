@@ -10,6 +10,7 @@ use crate::identity::{SessionId, UnitId};
 use crate::protocol::header::{self, ClockQuality, ClockSource, Key, Late, Value};
 use crate::protocol::heartbeat;
 use crate::protocol::rtt::Rtt;
+use crate::protocol::{HeaderError, time};
 use crate::subject::Subject;
 use crate::time::{Now, Wall};
 
@@ -62,7 +63,7 @@ impl Message {
     pub fn payload(&self) -> Bytes {
         match &self.body {
             Body::Bytes(bytes) => bytes.clone(),
-            body @ (Body::Heartbeat(_) | Body::Rtt(_)) => {
+            body @ (Body::Heartbeat(_) | Body::Rtt(_) | Body::Time(_)) => {
                 let stamp = self.headers.stamp();
                 body.encode(stamp.and_then(|s| s.sequence).unwrap_or(0), stamp.map(|s| s.tx).unwrap_or_default())
             }
@@ -79,7 +80,7 @@ impl Message {
 
 /// A payload: raw, or of a protocol family whose JSON repeats what only the outbox knows. The latter
 /// stays as it is until somebody wants its bytes: who reads it within the process reads no JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// Raw bytes.
     Bytes(Bytes),
@@ -87,6 +88,8 @@ pub enum Body {
     Heartbeat(heartbeat::Payload),
     /// The payload of a measurement of round trips.
     Rtt(Arc<Rtt>),
+    /// The payload of what a unit tells about its clock.
+    Time(Arc<time::Payload>),
 }
 
 impl Body {
@@ -97,6 +100,7 @@ impl Body {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Heartbeat(payload) => payload.encode(sequence, tx),
             Self::Rtt(rtt) => rtt.encode(sequence, tx),
+            Self::Time(payload) => payload.encode(sequence, tx),
         }
     }
 
@@ -105,6 +109,7 @@ impl Body {
             Self::Bytes(bytes) => bytes.len(),
             Self::Heartbeat(_) => 0,
             Self::Rtt(_) => size_of::<Rtt>(),
+            Self::Time(_) => size_of::<time::Payload>(),
         }
     }
 }
@@ -133,6 +138,27 @@ pub struct ClockStamp {
     pub quality: ClockQuality,
     /// Nanoseconds by which the local clock is ahead of the source, when known.
     pub offset_ns: Option<i64>,
+    /// A bound on |true − local| in nanoseconds, when known.
+    pub uncertainty_ns: Option<u64>,
+}
+
+impl ClockStamp {
+    /// What the headers of a message say about the clock of its sender; what they do not say counts as
+    /// unsynced, freerun and unknown.
+    ///
+    /// # Errors
+    /// When one of them is malformed.
+    pub fn read(headers: &Headers) -> Result<Self, HeaderError> {
+        if let Some(stamp) = headers.stamp() {
+            return Ok(stamp.clock);
+        }
+        Ok(Self {
+            source: header::CLOCK_SOURCE.read(headers)?.unwrap_or_default(),
+            quality: header::CLOCK_QUALITY.read(headers)?.unwrap_or_default(),
+            offset_ns: header::CLOCK_OFFSET.read(headers)?,
+            uncertainty_ns: header::CLOCK_UNCERTAINTY.read(headers)?,
+        })
+    }
 }
 
 /// Headers in one of two forms, behind one [`get`](Headers::get): typed as this node writes them, or
@@ -384,7 +410,7 @@ fn find<'a>(block: &'a str, name: &str) -> Option<&'a str> {
 
 impl Stamp {
     /// The headers that are for the stamp alone to write, or to leave out; in the order on the wire.
-    const NAMES: [&'static str; 9] = [
+    const NAMES: [&'static str; 10] = [
         header::UNIT_ID.name(),
         header::SEQUENCE.name(),
         header::SESSION_ID.name(),
@@ -394,9 +420,10 @@ impl Stamp {
         header::PTP_OFFSET,
         header::NTP_OFFSET,
         header::CLOCK_OFFSET.name(),
+        header::CLOCK_UNCERTAINTY.name(),
     ];
     /// The longest of them.
-    const NAME_MAX_BYTES: usize = header::CLOCK_QUALITY.name().len();
+    const NAME_MAX_BYTES: usize = header::CLOCK_UNCERTAINTY.name().len();
 
     fn owns(name: &str) -> bool {
         // Most names of others are longer.
@@ -428,7 +455,8 @@ impl Stamp {
             5 => Cow::Borrowed(self.clock.quality.as_str()),
             6 => Cow::Owned(offset(ClockSource::Ptp)?.to_string()),
             7 => Cow::Owned(decimal_millis(offset(ClockSource::Ntp)?)),
-            _ => Cow::Owned(self.clock.offset_ns?.to_string()),
+            8 => Cow::Owned(self.clock.offset_ns?.to_string()),
+            _ => Cow::Owned(self.clock.uncertainty_ns?.to_string()),
         })
     }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use crate::actor::{RequestError, RequestId};
 use crate::capability::Grants;
 use crate::identity::{SessionId, UnitId};
-use crate::message::{ClockStamp, Message, Stamp};
+use crate::clock::ClockClaim;
+use crate::message::{Message, Stamp};
 use crate::protocol::{AwayRule, away_rule};
 use crate::requests::{Requests, Slot};
 use crate::subject::Subject;
@@ -85,7 +86,7 @@ pub struct Counters {
 pub struct Outbox {
     unit: UnitId,
     session: SessionId,
-    clock: ClockStamp,
+    clock: ClockClaim,
     sequences: Table<Subject, Line>,
     subjects_max: usize,
     refused: Table<Subject, Mono>,
@@ -113,7 +114,7 @@ impl Outbox {
         Self {
             unit,
             session,
-            clock: ClockStamp::default(),
+            clock: ClockClaim::default(),
             sequences: Table::default(),
             subjects_max: SUBJECTS_MAX,
             refused: Table::default(),
@@ -254,9 +255,15 @@ impl Outbox {
         self.grants.as_mut()
     }
 
-    /// What the node says about its clock from now on.
-    pub const fn set_clock(&mut self, clock: ClockStamp) {
+    /// What the node says about its clock from now on, as long as that holds.
+    pub const fn set_clock(&mut self, clock: ClockClaim) {
         self.clock = clock;
+    }
+
+    /// What the node says about its clock.
+    #[must_use]
+    pub const fn clock(&self) -> ClockClaim {
+        self.clock
     }
 
     /// What it has seen.
@@ -319,7 +326,7 @@ impl Outbox {
     fn stamp(&mut self, now: Now, message: &mut Message, sequence: Option<u64>) {
         self.counters.sent += 1;
         let stamp =
-            Stamp { unit: self.unit.clone(), session: self.session.clone(), sequence, tx: now.wall, clock: self.clock };
+            Stamp { unit: self.unit.clone(), session: self.session.clone(), sequence, tx: now.wall, clock: self.clock.at(now.mono) };
         message.headers.complete(Arc::new(stamp), now);
     }
 }

@@ -33,6 +33,7 @@ use crate::actor::{
     NodeReport, PortName, RequestError, RequestId, StopReason,
 };
 use crate::catalog::Entry;
+use crate::clock::ClockClaim;
 use crate::cell::{Cell, Crash};
 use crate::event::Event;
 use crate::identity::{ActorName, Incarnation, Role, SessionId, UnitId};
@@ -65,6 +66,7 @@ pub struct Harness {
     stopped: Option<String>,
     directory: Vec<DirectoryChange>,
     commands: VecDeque<(RequestId, NodeCommand)>,
+    claim: Option<(ClockClaim, bool)>,
     ports: VecDeque<(PortName, Bytes)>,
 }
 
@@ -121,6 +123,7 @@ impl Harness {
             stopped: None,
             directory: Vec::new(),
             commands: VecDeque::new(),
+            claim: None,
             ports: VecDeque::new(),
         }
     }
@@ -265,6 +268,12 @@ impl Harness {
         self.commands.pop_front().expect("the actor commanded nothing")
     }
 
+    /// What it said last about the clock of its node, and whether that stands against the node.
+    #[must_use]
+    pub const fn claim(&self) -> Option<(ClockClaim, bool)> {
+        self.claim
+    }
+
     /// Takes what it gave to the task behind `port`, the oldest first.
     ///
     /// # Panics
@@ -322,6 +331,10 @@ impl Harness {
                 }
                 Effect::Emit(event) => self.events.push_back(event),
                 Effect::Directory(change) => self.directory.push(change),
+                Effect::Node(_, NodeCommand::SetClock { claim, lost }) => {
+                    self.outbox.set_clock(claim);
+                    self.claim = Some((claim, lost));
+                }
                 Effect::Node(id, command) => self.commands.push_back((id, command)),
                 Effect::Port(port, bytes) => self.ports.push_back((port, bytes)),
                 Effect::Stop(reason) => self.stopped = Some(reason.into_owned()),

@@ -13,7 +13,7 @@ use nunect_core::protocol;
 use nunect_core::protocol::command::{ChaosKind, CrashReport, MailboxReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
-    ActorName, ActorSpec, BusEvent, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits,
+    ActorName, ActorSpec, BusEvent, ClockReport, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits,
     Message, Mono, NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason, Subscription,
 };
 use nunect_supervisor::Exit;
@@ -38,6 +38,7 @@ pub(crate) enum Control {
     Host(HostReport),
     Bus(BusEvent),
     Link(LinkReport),
+    Clock(Arc<ClockReport>),
     Node(NodeReport),
     Port(PortName, Bytes),
     /// The task behind a port is gone while the life lasts.
@@ -56,6 +57,7 @@ impl Control {
             Self::Host(_) => "host",
             Self::Bus(_) => "bus",
             Self::Link(_) => "link",
+            Self::Clock(_) => "clock",
             Self::Node(_) => "node",
             Self::Port(..) | Self::PortEnded(..) => "port",
             Self::Chaos(_) => "chaos",

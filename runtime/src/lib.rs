@@ -20,6 +20,7 @@ mod shell;
 mod sync;
 pub mod telemetry;
 mod timers;
+pub mod timesync;
 mod tree;
 pub mod watchdog;
 

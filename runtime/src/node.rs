@@ -19,6 +19,7 @@ use crate::logs::Logs;
 use crate::sensor::HostSensor;
 use crate::sync::lock;
 use crate::timers::Timers;
+use crate::timesync;
 use crate::tree::{Change, Root, Told, Tree};
 use crate::watchdog;
 
@@ -32,7 +33,7 @@ mod tasks;
 
 pub(crate) use shared::Shared;
 pub use spec::{NodeSpec, Pulse, Reload, StartError};
-use tasks::{linking, responding, sensing, shipping, timing};
+use tasks::{clocking, linking, responding, sensing, shipping, timing};
 
 /// Answers of full mailboxes that may wait; beyond it the requester's own time-out answers.
 const RESPONSES_MAX: usize = 1_024;
@@ -152,6 +153,8 @@ impl Node {
         let (end, ended) = watch::channel(None);
         let (sense_every, sense) = watch::channel(None);
         let (link_every, link) = watch::channel(None);
+        let (clock_every, clocking_every) = watch::channel(None);
+        let readers = timesync::readers(&spec.time);
         let shared = Arc::new_cyclic(|node: &Weak<Shared>| {
             let component = |(index, (actor, entry)): (usize, (ActorSpec, _))| {
                 let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
@@ -167,6 +170,9 @@ impl Node {
                 directory: Directory::default(),
                 pulse: spec.pulse,
                 link_every,
+                clock_every,
+                clocks: Mutex::default(),
+                readers: Mutex::default(),
                 log_level: watch::Sender::new(spec.log_level),
                 chaos: AtomicBool::new(spec.chaos),
                 ports: spec.ports,
@@ -209,6 +215,9 @@ impl Node {
         spawn(tokio::spawn(responding(Arc::clone(&shared), waiting)));
         spawn(tokio::spawn(sensing(Arc::clone(&shared), sense)));
         spawn(tokio::spawn(linking(Arc::clone(&shared), link)));
+        for reader in readers {
+            spawn(tokio::spawn(clocking(Arc::clone(&shared), clocking_every.clone(), reader)));
+        }
         spawn(tokio::spawn(shipping(Arc::clone(&shared))));
         watchdog::watch(&shared, spec.hang);
         shared.arm_pulse();

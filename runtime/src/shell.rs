@@ -157,6 +157,7 @@ impl Life {
             Control::Host(report) => Input::Host(*report),
             Control::Bus(event) => Input::Bus(event),
             Control::Link(report) => Input::Link(*report),
+            Control::Clock(report) => Input::Clock(report),
             Control::Node(report) => Input::Node(report),
             Control::Port(port, bytes) => Input::Port(port, bytes),
             Control::PortEnded(port, reason) => {

@@ -71,6 +71,7 @@ impl Actor for Brittle {
             | Input::Bus(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}

@@ -1,6 +1,7 @@
 use super::*;
 use crate::arbitrary::{at_millis, subject_of, unit_named};
 use crate::identity::Incarnation;
+use crate::message::ClockStamp;
 use crate::protocol::LOGS_KEPT_MAX;
 use crate::protocol::header::{self, ClockQuality, ClockSource, Late, Value};
 use crate::protocol::heartbeat::Heartbeat;
@@ -81,8 +82,8 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn every_message_carries_who_sent_it_when_and_by_which_clock() {
     let mut outbox = connected();
-    let clock = ClockStamp { source: ClockSource::Ptp, quality: ClockQuality::Locked, offset_ns: Some(-5) };
-    outbox.set_clock(clock);
+    let clock = ClockStamp { source: ClockSource::Ptp, quality: ClockQuality::Locked, offset_ns: Some(-5), uncertainty_ns: Some(9) };
+    outbox.set_clock(ClockClaim { stamp: clock, until: at_millis(9).mono });
     let message = sent(outbox.publish(at_millis(7), to("a")));
     let stamp = message.headers.stamp().expect("it is stamped");
     assert_eq!((stamp.unit.as_str(), stamp.session.as_str()), ("alpha", "0000000000000001"));

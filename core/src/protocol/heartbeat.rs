@@ -216,7 +216,7 @@ impl Payload {
         match &message.body {
             Body::Heartbeat(payload) => Some(payload.status),
             Body::Bytes(bytes) => serde_json::from_slice::<Json>(bytes).ok().map(|json| json.status),
-            Body::Rtt(_) => None,
+            Body::Rtt(_) | Body::Time(_) => None,
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod permissions;
 pub mod rtt;
 pub mod service;
 pub mod sys;
+pub mod time;
 pub mod units;
 
 use crate::identity::{IdentityError, UnitId};

@@ -88,7 +88,7 @@ impl JsonReceived {
     fn of(message: &Message) -> Option<Self> {
         match &message.body {
             Body::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
-            Body::Heartbeat(_) => serde_json::from_slice(&message.payload()).ok(),
+            Body::Heartbeat(_) | Body::Time(_) => serde_json::from_slice(&message.payload()).ok(),
             Body::Rtt(rtt) => {
                 let stamp = message.headers.stamp();
                 Some(Self {

@@ -52,7 +52,13 @@ impl Actor for Clerk {
                 out.emit(Event::Custom { kind: "reply".into(), fields: fields.into() });
             }
             Input::Stopping(_) => out.publish(Message::new(subject_of("ops.bye"))),
-            Input::Host(_) | Input::Bus(_) | Input::Node(_) | Input::Link(_) | Input::Log(_) | Input::Port(..) => {}
+            Input::Host(_)
+            | Input::Bus(_)
+            | Input::Node(_)
+            | Input::Link(_)
+            | Input::Clock(_)
+            | Input::Log(_)
+            | Input::Port(..) => {}
         }
         Ok(())
     }

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use nunect_core::{Event, Level, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, RequestId};
+use nunect_core::health::Cause;
+use nunect_core::{Event, Level, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, RequestId, Sensor};
 
 use super::{End, Shared};
 use crate::component::{Component, Control};
+use crate::sync::lock;
 use crate::tree::Told;
 
 impl Shared {
@@ -47,6 +49,13 @@ impl Shared {
                         return;
                     }
                 }
+            }
+            NodeCommand::SetClock { claim, lost } => {
+                lock(&self.outbox).set_clock(claim);
+                self.set_cause(Cause::ClockLost, lost);
+                self.tell(|| Control::Node(NodeReport::Clock(claim)), |sensor| matches!(sensor, Sensor::Claim));
+                // Said once a second: that it is done goes without saying.
+                return;
             }
             NodeCommand::Leave { session } => {
                 self.ended(End::Duplicate { session });

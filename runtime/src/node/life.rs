@@ -29,6 +29,12 @@ impl Shared {
             let connected = lock(&self.outbox).is_connected();
             inputs.push(Control::Bus(if connected { BusEvent::Connected } else { BusEvent::Disconnected }));
         }
+        if component.wants(|sensor| matches!(sensor, Sensor::Claim)) {
+            inputs.push(Control::Node(NodeReport::Clock(lock(&self.outbox).clock())));
+        }
+        if component.wants(|sensor| matches!(sensor, Sensor::Clock { .. })) {
+            inputs.extend(lock(&self.clocks).values().cloned().map(Control::Clock));
+        }
         inputs
     }
 
@@ -47,8 +53,9 @@ impl Shared {
             match sensor {
                 Sensor::Host { every } => sooner(&self.sense_every, (*every).max(SENSE_MIN)),
                 Sensor::Link { every } => sooner(&self.link_every, (*every).max(SENSE_MIN)),
+                Sensor::Clock { every } => sooner(&self.clock_every, (*every).max(SENSE_MIN)),
                 Sensor::Log => self.logs.ship_to(&component.name),
-                Sensor::Bus | Sensor::Node => {}
+                Sensor::Bus | Sensor::Node | Sensor::Claim => {}
             }
         }
         if let Some(grants) = lock(&self.outbox).grants_mut() {

@@ -1,9 +1,11 @@
 //! What the parts of one node share, and the ways out of it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
+use nunect_core::clock::ReaderCounters;
 use nunect_core::health::{Cause, NodeHealth};
 use nunect_core::log::Said;
 use nunect_core::outbox::{Failed, HandOver, Outbox, Refusal};
@@ -11,8 +13,8 @@ use nunect_core::protocol::log::is_log;
 use nunect_core::random::Entropy;
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    ActorName, ActorSpec, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono,
-    NodeReport, Now, RequestError, Role, Sensor, SessionId, UnitId,
+    ActorName, ActorSpec, ClockReport, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono,
+    NodeReport, Now, RequestError, Role, Sensor, SessionId, TimeDaemon, UnitId,
 };
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
@@ -52,6 +54,11 @@ pub(crate) struct Shared {
     pub(super) sensor: Mutex<(HostSensor, HostReport)>,
     pub(super) sense_every: watch::Sender<Option<Duration>>,
     pub(super) link_every: watch::Sender<Option<Duration>>,
+    pub(super) clock_every: watch::Sender<Option<Duration>>,
+    /// What each time daemon said last.
+    pub(super) clocks: Mutex<BTreeMap<TimeDaemon, Arc<ClockReport>>>,
+    /// How the asking of each went.
+    pub(super) readers: Mutex<BTreeMap<TimeDaemon, ReaderCounters>>,
     pub(super) log_level: watch::Sender<Level>,
     pub(super) chaos: AtomicBool,
     pub(super) ports: Ports,
@@ -71,6 +78,11 @@ impl Shared {
     /// All components that are part of the node, in the order in which they came.
     pub(crate) fn components(&self) -> Vec<Arc<Component>> {
         read(&self.components).iter().filter(|component| !component.is_retired()).cloned().collect()
+    }
+
+    /// How the asking of each time daemon went.
+    pub(crate) fn reader_counters(&self) -> BTreeMap<TimeDaemon, ReaderCounters> {
+        lock(&self.readers).clone()
     }
 
     /// What the node says about itself.

@@ -9,7 +9,7 @@ use nunect_core::{ActorSpec, ConfigError, Level, Role, SessionId, UnitId};
 use nunect_supervisor::SpecError;
 
 use crate::bus::BusError;
-use crate::config::SupervisionSection;
+use crate::config::{SupervisionSection, TimeSection};
 use crate::port::Ports;
 use crate::telemetry::Tap;
 use crate::watchdog::HangLimits;
@@ -43,6 +43,8 @@ pub struct NodeSpec {
     pub ports: Ports,
     /// Where the process's own records come from.
     pub tap: Option<Tap>,
+    /// Who is asked about the clock, if an actor wants to know.
+    pub time: TimeSection,
     /// Called by the root of its actors so often: who calls it is known to work.
     pub pulse: Option<Pulse>,
 }
@@ -87,6 +89,7 @@ impl NodeSpec {
             include_fields: Vec::new(),
             ports: Ports::default(),
             tap: None,
+            time: TimeSection::default(),
             pulse: None,
         })
     }

@@ -121,6 +121,7 @@ impl Actor for Flow {
             | Input::Bus(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..) => {}
         }

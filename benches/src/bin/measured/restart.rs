@@ -134,6 +134,7 @@ impl Actor for Crasher {
             | Input::Bus(_)
             | Input::Link(_)
             | Input::Node(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}

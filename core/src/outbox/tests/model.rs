@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ClockStamp;
 use crate::arbitrary;
 
 /// Subjects numbered in a run of the model: fewer than there are, so that some are refused.
@@ -28,7 +29,8 @@ enum Step {
     Relay,
     Connected,
     Disconnected,
-    Clock(ClockStamp),
+    /// For so many seconds.
+    Clock(ClockStamp, u64),
     Pass { millis: u64 },
 }
 
@@ -43,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Relay),
         3 => Just(Step::Connected),
         2 => Just(Step::Disconnected),
-        1 => arbitrary::clock().prop_map(Step::Clock),
+        1 => (arbitrary::clock(), 0..20u64).prop_map(|(clock, seconds)| Step::Clock(clock, seconds)),
         2 => (0..10_000u64).prop_map(|millis| Step::Pass { millis }),
     ]
 }
@@ -134,6 +136,8 @@ struct Run {
     requests: Requests,
     reference: Reference,
     clock: ClockStamp,
+    /// Until when it holds.
+    clock_until: Mono,
     now: Now,
     next: u64,
 }
@@ -143,7 +147,7 @@ impl Run {
         let mut outbox = outbox();
         outbox.subjects_max = MODEL_SUBJECTS_MAX;
         let (reference, clock) = (Reference::default(), ClockStamp::default());
-        Self { outbox, requests: requests(), reference, clock, now: at_millis(0), next: 0 }
+        Self { outbox, requests: requests(), reference, clock, clock_until: Mono::ZERO, now: at_millis(0), next: 0 }
     }
 
     /// A message that nobody made before, with its number and late values.
@@ -167,9 +171,10 @@ impl Run {
         let id = header::UPTIME.read(headers)?.expect("the model's number");
         prop_assert_eq!(&Sent { id, subject: message.subject.clone(), sequence: sequence(message) }, expected);
         let stamp = headers.stamp().expect("it is stamped");
-        prop_assert_eq!((stamp.tx, stamp.clock), (self.now.wall, self.clock));
+        let clock = if self.now.mono < self.clock_until { self.clock } else { ClockStamp::default() };
+        prop_assert_eq!((stamp.tx, stamp.clock), (self.now.wall, clock));
         prop_assert_eq!(header::SERVER_TX_TIMESTAMP.read(headers)?, Some(self.now.wall));
-        prop_assert_eq!(header::SERVER_CLOCK_SOURCE.read(headers)?, Some(self.clock.source));
+        prop_assert_eq!(header::SERVER_CLOCK_SOURCE.read(headers)?, Some(clock.source));
         if message.subject.as_str().starts_with("ops.heartbeat") {
             let (sequence, ts) = (expected.sequence.unwrap_or(0), self.now.wall.unix_millis());
             let json = format!(r#"{{"status":"OK","sequence":{sequence},"ts":{ts}}}"#);
@@ -274,9 +279,10 @@ impl Run {
                 self.outbox.disconnected();
                 self.reference.connected = false;
             }
-            Step::Clock(clock) => {
-                self.outbox.set_clock(clock);
-                self.clock = clock;
+            Step::Clock(clock, seconds) => {
+                let until = self.now.mono + Duration::from_secs(seconds);
+                self.outbox.set_clock(ClockClaim { stamp: clock, until });
+                (self.clock, self.clock_until) = (clock, until);
             }
             Step::Pass { millis } => {
                 let passed = Duration::from_millis(millis);

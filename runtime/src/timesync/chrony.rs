@@ -1,0 +1,1 @@
+//! chronyd over cmdmon, and other NTP daemons through their own tools.

@@ -1,0 +1,1 @@
+//! gpsd, for receivers with a pulse.

@@ -1,0 +1,1 @@
+//! The kernel's own state of the clock: the last resort.

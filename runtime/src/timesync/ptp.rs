@@ -1,0 +1,1 @@
+//! linuxptp over its management socket.
