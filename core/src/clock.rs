@@ -195,7 +195,9 @@ impl FromStr for Grandmaster {
         let mut digits = String::with_capacity(16);
         let groups: Vec<&str> = text.split([':', '-', '.']).collect();
         let shaped = match groups.as_slice() {
-            [head, middle, tail] => text.matches('.').count() == 2 && (head.len(), middle.len(), tail.len()) == (6, 4, 6),
+            [head, middle, tail] => {
+                text.matches('.').count() == 2 && (head.len(), middle.len(), tail.len()) == (6, 4, 6)
+            }
             pairs => matches!(pairs.len(), 6 | 8) && pairs.iter().all(|pair| pair.len() == 2) && !text.contains('.'),
         };
         if !shaped {

@@ -34,8 +34,8 @@ pub use actor::{
     LinkReport, MailboxLimits, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Overflow, PortName, RequestError,
     RequestId, Sensor, StopReason, Subscription,
 };
-pub use clock::{ClockReport, Reading, TimeDaemon};
 pub use catalog::{ActorSpec, Catalog, Entry};
+pub use clock::{ClockReport, Reading, TimeDaemon};
 pub use config::{ConfigError, Period};
 pub use event::Event;
 pub use identity::{ActorName, Incarnation, Role, SessionId, UnitId};

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::actor::{RequestError, RequestId};
 use crate::capability::Grants;
-use crate::identity::{SessionId, UnitId};
 use crate::clock::ClockClaim;
+use crate::identity::{SessionId, UnitId};
 use crate::message::{Message, Stamp};
 use crate::protocol::{AwayRule, away_rule};
 use crate::requests::{Requests, Slot};
@@ -325,8 +325,13 @@ impl Outbox {
 
     fn stamp(&mut self, now: Now, message: &mut Message, sequence: Option<u64>) {
         self.counters.sent += 1;
-        let stamp =
-            Stamp { unit: self.unit.clone(), session: self.session.clone(), sequence, tx: now.wall, clock: self.clock.at(now.mono) };
+        let stamp = Stamp {
+            unit: self.unit.clone(),
+            session: self.session.clone(),
+            sequence,
+            tx: now.wall,
+            clock: self.clock.at(now.mono),
+        };
         message.headers.complete(Arc::new(stamp), now);
     }
 }

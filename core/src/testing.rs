@@ -33,8 +33,8 @@ use crate::actor::{
     NodeReport, PortName, RequestError, RequestId, StopReason,
 };
 use crate::catalog::Entry;
-use crate::clock::ClockClaim;
 use crate::cell::{Cell, Crash};
+use crate::clock::ClockClaim;
 use crate::event::Event;
 use crate::identity::{ActorName, Incarnation, Role, SessionId, UnitId};
 use crate::message::Message;

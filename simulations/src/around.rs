@@ -3,6 +3,7 @@
 use nunect_core::log::{Said, trace_of};
 use nunect_core::{ActorName, Event, LogRecord, Message, Pattern, Wall};
 
+use crate::clock::Receiver;
 use crate::happening::Happening;
 use crate::heap::Heap;
 use crate::ports::Ports;
@@ -21,6 +22,8 @@ pub(crate) struct Around<'a> {
     pub(crate) heap: &'a mut Heap<Happening>,
     pub(crate) witness: &'a mut Witness,
     pub(crate) ports: &'a mut Ports,
+    /// What the node's GPS receiver shows, if it has one.
+    pub(crate) receiver: Option<Receiver>,
     /// What the node's log shipper is to be given; `None` when it has none.
     pub(crate) said: Option<Vec<LogRecord>>,
 }

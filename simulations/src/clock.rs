@@ -11,7 +11,10 @@ use self::oscillator::Oscillator;
 
 pub(crate) mod config;
 mod oscillator;
+mod receiver;
 mod servo;
+
+pub(crate) use receiver::{Receiver, report};
 
 /// The wall clock of a node without offset or drift when a run begins: 2024-02-13 00:00:00 UTC.
 pub const WALL_START: Wall = Wall::from_unix_nanos(1_707_782_400_000_000_000);
@@ -55,7 +58,7 @@ pub(crate) enum ClockFault {
     },
 }
 
-/// How a clock does: what it takes itself for (protocol, section 4), and what is true.
+/// How a clock does: what it could take itself for (protocol, section 4), and what is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockState {
     /// By how much the wall clock is truly ahead, in nanoseconds.
@@ -163,6 +166,14 @@ impl Running {
                 ClockState::unsynced(signed(error), drift_ppb)
             }
             Beat::Varying(oscillator) => oscillator.clone().state(at),
+        }
+    }
+
+    /// What the GPS receiver shows at the true instant that was read last; `None` without one.
+    pub(crate) fn receiver(&self, at: u64) -> Option<Receiver> {
+        match &self.beat {
+            Beat::Steady { .. } => None,
+            Beat::Varying(oscillator) => oscillator.gps(at).map(|(present, pulse)| Receiver { present, pulse }),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nunect_core::cell::{BirthError, Cell, Crash};
+use nunect_core::clock::ClockClaim;
 use nunect_core::mailbox::{Counters, Delivery, Mailbox, Push};
 use nunect_core::outbox::Outbox;
 use nunect_core::protocol::command::MailboxReport;
@@ -20,6 +21,7 @@ use nunect_supervisor::Generation;
 use serde_json::Value;
 
 use crate::around::Around;
+use crate::clock;
 use crate::process::Work;
 use crate::service::Service;
 use crate::trace::What;
@@ -89,6 +91,8 @@ pub(crate) enum Answer {
 struct Wishes {
     host: Option<Duration>,
     link: Option<Duration>,
+    clock: Option<Duration>,
+    claim: bool,
     bus: bool,
     node: bool,
     log: bool,
@@ -126,6 +130,7 @@ pub(crate) struct Component {
     pub(crate) hung: bool,
     host_due: Mono,
     link_due: Mono,
+    clock_due: Mono,
     /// Its work on messages, when that takes time.
     service: Option<Box<Service>>,
     blueprint: Box<Blueprint>,
@@ -145,6 +150,7 @@ impl Component {
             hung: false,
             host_due: Mono::MAX,
             link_due: Mono::MAX,
+            clock_due: Mono::MAX,
             service: None,
             blueprint: Box::new(Blueprint { specs, entry, reads: Vec::new(), wishes: Wishes::default() }),
         }
@@ -195,6 +201,8 @@ impl Component {
                 Sensor::Bus => wishes.bus = true,
                 Sensor::Node => wishes.node = true,
                 Sensor::Link { every } => wishes.link = Some(every),
+                Sensor::Clock { every } => wishes.clock = Some(every),
+                Sensor::Claim => wishes.claim = true,
                 Sensor::Log => wishes.log = true,
             }
         }
@@ -227,7 +235,10 @@ impl Component {
             self.sense_host(now, first, office, around)?;
         }
         self.sense_node(now, &senses.node, office, around)?;
-        self.sense_bus(now, &senses.bus, office, around)
+        self.sense_bus(now, &senses.bus, office, around)?;
+        self.sense_claim(now, office.outbox.clock(), office, around)?;
+        self.clock_due = Mono::MAX;
+        if self.blueprint.wishes.clock.is_some() { self.sense_clock(now, office, around) } else { Ok(()) }
     }
 
     /// The actor takes messages from now on, those that wait first.
@@ -350,6 +361,31 @@ impl Component {
         report.map_or(Ok(()), |report| self.give(now, Input::Link(report), office, around))
     }
 
+    /// Whether its daemons are to be asked for the clock for it now.
+    pub(crate) fn wants_clock(&self, now: Now) -> bool {
+        self.is_alive() && self.clock_due <= now.mono
+    }
+
+    /// What is known of the clock. That there is no receiver is told once.
+    pub(crate) fn sense_clock(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
+        let every = self.blueprint.wishes.clock.filter(|_| around.receiver.is_some());
+        self.clock_due = next(now, every);
+        let report = clock::report(now, around.receiver);
+        self.give(now, Input::Clock(&report), office, around)
+    }
+
+    /// What the node says about its clock.
+    pub(crate) fn sense_claim(
+        &mut self,
+        now: Now,
+        claim: ClockClaim,
+        office: &mut Office,
+        around: &mut Around<'_>,
+    ) -> Result<(), End> {
+        let report = NodeReport::Clock(claim);
+        if self.blueprint.wishes.claim { self.give(now, Input::Node(&report), office, around) } else { Ok(()) }
+    }
+
     /// Whether it ships what the node has to say.
     pub(crate) fn ships(&self) -> bool {
         self.blueprint.wishes.log
@@ -430,6 +466,7 @@ impl Component {
                 .min(self.service.as_ref().and_then(|service| service.until).unwrap_or(Mono::MAX))
                 .min(self.host_due)
                 .min(self.link_due)
+                .min(self.clock_due)
                 .min(pause),
             None => pause,
         }

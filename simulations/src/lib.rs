@@ -70,5 +70,5 @@ pub use ports::Script;
 pub use scenario::{Scenario, ScenarioError};
 pub use simulation::{Simulation, StartError};
 pub use trace::TraceHash;
-pub use witness::Counters;
+pub use witness::{Claim, Counters};
 pub use world::flat::{DELAY_MAX, FlatConfig, RECONNECT_CAP};

@@ -257,6 +257,7 @@ impl Node {
         let Present { clock, run: Some(process), .. } = &mut self.present else { return };
         around.said = process.is_heard().then(Vec::new);
         let now = clock.read(around.at);
+        around.receiver = clock.receiver(around.at);
         if let Some(before) = process.note_time(now.mono) {
             around.witness.checker.laws.clock_backwards(around.at, self.spec.unit.as_str(), before, now.mono);
         }

@@ -449,6 +449,10 @@ impl Process {
             let end = self.components[slot].sense_host(now, report, &mut self.office, around);
             self.after(now, slot, end, around);
         }
+        if self.components[slot].wants_clock(now) {
+            let end = self.components[slot].sense_clock(now, &mut self.office, around);
+            self.after(now, slot, end, around);
+        }
         let component = &mut self.components[slot];
         let end = if resumed || component.has_done(now) {
             component.drain(now, &mut self.office, around)

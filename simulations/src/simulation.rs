@@ -24,7 +24,7 @@ use crate::report::{Chronicle, Extras, curves};
 use crate::scenario::{Plan, PlannedNode, Scenario, ScenarioError};
 use crate::trace::{TraceHash, WORLD, What};
 use crate::traffic;
-use crate::witness::{Counters, Witness};
+use crate::witness::{Claim, Counters, Witness};
 use crate::world::flat::FlatConfig;
 use crate::world::{Harm, OUTSIDE, World, WorldPlan};
 
@@ -180,6 +180,17 @@ impl Simulation {
     #[must_use]
     pub fn latencies(&self) -> Option<&Latencies> {
         self.witness.latencies.as_deref()
+    }
+
+    /// Keeps from now on what nodes say about their clocks, for [`claims`](Self::claims).
+    pub fn keep_claims(&mut self) {
+        self.witness.claims.get_or_insert_default();
+    }
+
+    /// What nodes said about their clocks, beside the truth; since [`keep_claims`](Self::keep_claims).
+    #[must_use]
+    pub fn claims(&self) -> &[Claim] {
+        self.witness.claims.as_deref().unwrap_or_default()
     }
 
     /// Collects what [`report`](Self::report) shows, from now on.
@@ -494,7 +505,7 @@ impl Simulation {
 
     fn at_node<R>(&mut self, number: u32, act: impl FnOnce(&mut Node, &mut Around<'_>) -> R) -> R {
         let Self { world, heap, witness, ports, .. } = self;
-        let mut around = Around { at: self.now, node: number, world, heap, witness, ports, said: None };
+        let mut around = Around { at: self.now, node: number, world, heap, witness, ports, receiver: None, said: None };
         act(&mut self.nodes[index(number)], &mut around)
     }
 }

@@ -97,6 +97,7 @@ impl Actor for Talk {
             | Input::Bus(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}
@@ -199,6 +200,7 @@ impl Actor for Telemetry {
             | Input::Bus(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
             | Input::Stopping(_) => {}

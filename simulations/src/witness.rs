@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use nunect_core::protocol::family;
-use nunect_core::{ActorName, Effect, Event, Message};
+use nunect_core::{ActorName, ClockStamp, Effect, Event, Message, Wall};
 use serde::Serialize;
 
 use crate::checker::{Checker, Sighting};
+use crate::clock::WALL_START;
 use crate::latency::Latencies;
 use crate::report::Chronicle;
 use crate::trace::{Down, LinkChange, LinkEnd, Record, Recorder, WORLD, What, digest};
@@ -41,6 +42,23 @@ pub struct Counters {
     pub links_closed: u64,
     /// Those of them that were closed because too much waited to be written, or waited for too long.
     pub slow_consumers: u64,
+    /// Bounds on the error of a clock that nodes stated.
+    pub clock_claims: u64,
+    /// Those of them that did not hold when they were stated.
+    pub clock_claims_wrong: u64,
+}
+
+/// What a node said about its clock, beside the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The true instant, nanoseconds since the run began.
+    pub at: u64,
+    /// Which node, in the order of their start.
+    pub node: u32,
+    /// What it said.
+    pub stamp: ClockStamp,
+    /// By how much its wall clock was truly ahead, nanoseconds.
+    pub error_ns: i64,
 }
 
 #[derive(Debug)]
@@ -53,6 +71,8 @@ pub(crate) struct Witness {
     pub(crate) latencies: Option<Box<Latencies>>,
     pub(crate) chronicle: Option<Box<Chronicle>>,
     pub(crate) counters: Counters,
+    /// What nodes said about their clocks, if that is kept.
+    pub(crate) claims: Option<Vec<Claim>>,
     /// Where actors write down what they want: one memory for all, which stays in the cache.
     pub(crate) effects: Vec<Effect>,
 }
@@ -67,6 +87,7 @@ impl Witness {
             latencies: None,
             chronicle: None,
             counters: Counters::default(),
+            claims: None,
             effects: Vec::new(),
         }
     }
@@ -104,6 +125,20 @@ impl Witness {
     /// [`digest`], when there is a trace to carry it.
     pub(crate) fn digest(&self, message: &Message) -> (u32, u64) {
         if self.traces { digest(message) } else { (0, 0) }
+    }
+
+    /// A node says something about its clock, which shows `wall`.
+    pub(crate) fn claimed(&mut self, at: u64, node: u32, wall: Wall, stamp: ClockStamp) {
+        let truth = WALL_START.unix_nanos().saturating_add(at);
+        let error = i128::from(wall.unix_nanos()) - i128::from(truth);
+        let error_ns = i64::try_from(error).unwrap_or(if error < 0 { i64::MIN } else { i64::MAX });
+        if let Some(bound) = stamp.uncertainty_ns {
+            self.counters.clock_claims += 1;
+            self.counters.clock_claims_wrong += u64::from(error_ns.unsigned_abs() > bound);
+        }
+        if let Some(claims) = &mut self.claims {
+            claims.push(Claim { at, node, stamp, error_ns });
+        }
     }
 
     /// An end of a connection came up or was closed.

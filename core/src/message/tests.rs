@@ -167,7 +167,12 @@ fn stamp(sequence: Option<u64>) -> Stamp {
 #[test]
 fn a_stamp_goes_over_the_wire_in_these_words() {
     let mut message = Message::new(subject_of("a")).with(&header::UPTIME, Value::Unsigned(3));
-    let clock = ClockStamp { source: ClockSource::Ntp, quality: ClockQuality::Tracking, offset_ns: Some(-1_000_250), uncertainty_ns: Some(2_000_000) };
+    let clock = ClockStamp {
+        source: ClockSource::Ntp,
+        quality: ClockQuality::Tracking,
+        offset_ns: Some(-1_000_250),
+        uncertainty_ns: Some(2_000_000),
+    };
     message.headers.complete(Arc::new(Stamp { clock, ..stamp(Some(42)) }), at_millis(5));
     let expected = "X-Unit-ID: alpha\r\nX-Sequence: 42\r\nX-Session-ID: 0000000000000007\r\n\
         X-TX-Timestamp: 1707772800005000000\r\nX-Clock-Source: ntp\r\nX-Clock-Quality: tracking\r\n\

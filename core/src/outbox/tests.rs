@@ -82,7 +82,12 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn every_message_carries_who_sent_it_when_and_by_which_clock() {
     let mut outbox = connected();
-    let clock = ClockStamp { source: ClockSource::Ptp, quality: ClockQuality::Locked, offset_ns: Some(-5), uncertainty_ns: Some(9) };
+    let clock = ClockStamp {
+        source: ClockSource::Ptp,
+        quality: ClockQuality::Locked,
+        offset_ns: Some(-5),
+        uncertainty_ns: Some(9),
+    };
     outbox.set_clock(ClockClaim { stamp: clock, until: at_millis(9).mono });
     let message = sent(outbox.publish(at_millis(7), to("a")));
     let stamp = message.headers.stamp().expect("it is stamped");

@@ -345,7 +345,8 @@ pub const CLOCK_QUALITY: Key<ClockQuality> =
 pub const CLOCK_OFFSET: Key<i64> = Key::new("X-Clock-Offset", "whole nanoseconds", number);
 /// `X-Clock-Uncertainty`: a bound on |true − local| of the sender's clock, in nanoseconds. Beside the original
 /// protocol: floor control and one-way delay need it of every sender, and a class tells only a limit.
-pub const CLOCK_UNCERTAINTY: Key<u64> = Key::new("X-Clock-Uncertainty", "whole nanoseconds", number).typed(typed_number);
+pub const CLOCK_UNCERTAINTY: Key<u64> =
+    Key::new("X-Clock-Uncertainty", "whole nanoseconds", number).typed(typed_number);
 /// `X-Health-Status`: how the unit does.
 pub const HEALTH_STATUS: Key<Health> =
     Key::new("X-Health-Status", "one of OK, DEGRADED, CRITICAL, OFFLINE", Health::parse);

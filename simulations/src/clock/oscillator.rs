@@ -6,8 +6,8 @@
 //! of wander · √step, hence by one of wander · √t in t seconds (random walk FM; IEEE Std 1139-2022).
 //! Deviates are functions of (seed, purpose, number of the step).
 
-use super::servo::Servo;
-use super::{CHANGE_HORIZON_NS, Clock, ClockFault, ClockState, DRIFT_MAX_PPB, signed};
+use super::servo::{PULSE_NS, Servo};
+use super::{BILLION, CHANGE_HORIZON_NS, Clock, ClockFault, ClockState, DRIFT_MAX_PPB, signed};
 use crate::draw::{key, link, mix};
 
 /// How long a step is.
@@ -36,6 +36,18 @@ pub(super) struct Oscillator {
     walk: f64,
     seed: u64,
     servo: Option<Servo>,
+    /// The last pulse of the receiver before the present piece: the true instant, and by how much the wall
+    /// clock was ahead, as the receiver showed it.
+    pulse: Option<Pulse>,
+}
+
+/// A whole second as a receiver shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pulse {
+    /// The true instant.
+    pub(crate) at: u64,
+    /// By how much the wall clock was ahead, with the error of the pulse.
+    pub(crate) offset_ns: i64,
 }
 
 /// A stretch of true time in which the rate is constant.
@@ -83,7 +95,7 @@ impl Oscillator {
         let wander = f64::from(wander_ppb);
         let servo = gps.then(|| Servo::new(wander));
         let piece = Piece { start: 0, end: 0, count: 0, parts: 0, rate: 0 };
-        let mut new = Self { piece, offset_ns, drift_ppb, fault_ppb: 0, wander, walk: 0.0, seed, servo };
+        let mut new = Self { piece, offset_ns, drift_ppb, fault_ppb: 0, wander, walk: 0.0, seed, servo, pulse: None };
         new.discipline(0);
         new.begin(0);
         new
@@ -102,12 +114,15 @@ impl Oscillator {
 
     pub(super) fn befall(&mut self, at: u64, fault: ClockFault) {
         self.advance(at);
+        self.pulse = self.pulse_at(at);
         match fault {
             ClockFault::Step { by_ns } => self.offset_ns = self.offset_ns.saturating_add(by_ns),
             ClockFault::Drift { ppb } => self.fault_ppb = ppb,
             ClockFault::Gps { present } => {
                 if let Some(servo) = &mut self.servo {
                     servo.receive(at, present);
+                    // It shows its own pulses only.
+                    self.pulse = self.pulse.filter(|_| !present);
                 }
             }
         }
@@ -149,6 +164,7 @@ impl Oscillator {
         while at >= self.piece.end && self.piece.end < u64::MAX {
             let at = self.piece.end;
             let step = at / STEP_NS;
+            self.pulse = self.pulse_at(at - 1);
             self.walk += self.wander * STEP_S.sqrt() * normal(self.seed ^ key("wander"), step);
             self.discipline(at);
             self.begin(at);
@@ -175,6 +191,25 @@ impl Oscillator {
             let noise = normal(self.seed ^ key("gps"), at / STEP_NS);
             self.offset_ns = self.offset_ns.saturating_add(servo.sample(at, error, noise));
         }
+    }
+
+    /// Whether the receiver, if there is one, has GPS at an instant that it was advanced to, and the last
+    /// pulse that it showed.
+    pub(super) fn gps(&self, at: u64) -> Option<(bool, Option<Pulse>)> {
+        let servo = self.servo.as_ref()?;
+        Some((servo.is_present(), self.pulse_at(at)))
+    }
+
+    /// The last pulse at an instant of the present piece.
+    fn pulse_at(&self, at: u64) -> Option<Pulse> {
+        let second = at - at % BILLION;
+        if second < self.piece.start || !self.servo.as_ref().is_some_and(Servo::is_present) {
+            return self.pulse;
+        }
+        let noise = PULSE_NS * normal(self.seed ^ key("pulse"), second / BILLION);
+        #[expect(clippy::cast_possible_truncation, reason = "a few hundred nanoseconds")]
+        let offset_ns = self.error(second).saturating_add(noise.round() as i64);
+        Some(Pulse { at: second, offset_ns })
     }
 
     /// By how much the wall clock is ahead.

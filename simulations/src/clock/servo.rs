@@ -23,7 +23,7 @@ use super::ClockState;
 use super::oscillator::{STEP_NS, STEP_S};
 
 /// The error of a pulse: u-blox NEO-M8 data sheet, "accuracy of time pulse signal, RMS".
-const PULSE_NS: f64 = 30.0;
+pub(super) const PULSE_NS: f64 = 30.0;
 
 /// In which the servo takes out an offset, but for 1/e of it.
 const TIME_CONSTANT_S: f64 = 20.0;
@@ -89,6 +89,11 @@ impl Servo {
             variance: UNKNOWN,
             correction: 0.0,
         }
+    }
+
+    /// Whether GPS is there.
+    pub(super) const fn is_present(&self) -> bool {
+        self.present
     }
 
     pub(super) const fn correction(&self) -> f64 {

@@ -50,6 +50,16 @@ impl Process {
                     }
                 }
             }
+            NodeCommand::SetClock { claim, lost } => {
+                self.office.outbox.set_clock(claim);
+                around.witness.claimed(around.at, around.node, now.wall, claim.stamp);
+                self.set_health(Cause::ClockLost, lost, around);
+                for slot in 0..self.components.len() {
+                    let end = self.components[slot].sense_claim(now, claim, &mut self.office, around);
+                    self.after(now, slot, end, around);
+                }
+                return;
+            }
             NodeCommand::Leave { .. } => {
                 self.over = Some(Down::Duplicate);
                 return;

@@ -79,6 +79,7 @@ impl Actor for Vigil {
             | Input::Bus(_)
             | Input::Node(_)
             | Input::Link(_)
+            | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..) => {}
         }

@@ -23,7 +23,9 @@ enum Family {
 #[derive(Clone, Debug)]
 enum Step {
     Publish(Family, u8),
-    Logs { count: usize },
+    Logs {
+        count: usize,
+    },
     Request(Family, u8),
     Respond,
     Relay,
@@ -31,7 +33,9 @@ enum Step {
     Disconnected,
     /// For so many seconds.
     Clock(ClockStamp, u64),
-    Pass { millis: u64 },
+    Pass {
+        millis: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

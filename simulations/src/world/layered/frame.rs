@@ -116,6 +116,7 @@ fn wire_bytes(message: &Message) -> u32 {
         Body::Bytes(bytes) => (bytes.len(), bytes.len()),
         Body::Heartbeat(_) => (0, JSON_BYTES),
         Body::Rtt(rtt) => (size_of_val(&**rtt), JSON_BYTES),
+        Body::Time(payload) => (size_of_val(&**payload), message.payload().len()),
     };
     let known = size_of::<Message>() + subjects + typed + stamp.map_or(0, |_| size_of::<Stamp>());
     let extras = message.weight().saturating_sub(known);
