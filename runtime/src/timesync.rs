@@ -5,6 +5,7 @@
 //! daemon said; an actor judges it.
 
 pub mod chrony;
+mod datagrams;
 pub mod gpsd;
 pub mod kernel;
 pub mod ptp;
