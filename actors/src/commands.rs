@@ -8,15 +8,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use nunect_core::clock::ClockClaim;
 use nunect_core::protocol::command::{
     self, ActorReport, Answer, Call, Command, HealthProbe, PROTOCOL_VERSION, Version,
 };
 use nunect_core::protocol::rtt;
-use nunect_core::clock::ClockClaim;
 use nunect_core::{
-    Actor, Birth, ConfigError, Contract, Effects, Event, Fault, Health, HostReport, Input, MailboxLimits,
-    Message, Mono, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Now, Overflow, Pattern, RequestId, Role, Sensor,
-    Subject, Subscription, UnitId,
+    Actor, Birth, ConfigError, Contract, Effects, Event, Fault, Health, HostReport, Input, MailboxLimits, Message,
+    Mono, NodeAnswer, NodeCommand, NodeRefusal, NodeReport, Now, Overflow, Pattern, RequestId, Role, Sensor, Subject,
+    Subscription, UnitId,
 };
 
 use crate::Monitor;

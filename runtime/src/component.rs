@@ -13,8 +13,9 @@ use nunect_core::protocol;
 use nunect_core::protocol::command::{ChaosKind, CrashReport, MailboxReport};
 use nunect_core::requests::Slot;
 use nunect_core::{
-    ActorName, ActorSpec, BusEvent, ClockReport, Contract, Entry, Event, HostReport, Incarnation, LinkReport, MailboxLimits,
-    Message, Mono, NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason, Subscription,
+    ActorName, ActorSpec, BusEvent, ClockReport, Contract, Entry, Event, HostReport, Incarnation, LinkReport,
+    MailboxLimits, Message, Mono, NodeReport, Now, Pattern, PortName, RequestError, RequestId, Sensor, StopReason,
+    Subscription,
 };
 use nunect_supervisor::Exit;
 use ractor::ActorRef;

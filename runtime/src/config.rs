@@ -61,7 +61,7 @@ const SECTIONS: &[&str] = &[
 ];
 
 /// Of these, the sections that nothing in this version uses yet. It says so.
-const IDLE_SECTIONS: &[&str] = &["provisioning", "time"];
+const IDLE_SECTIONS: &[&str] = &["provisioning"];
 
 /// Sections that profiles have and this version does not even read. It says so, too.
 const UNUSED_SECTIONS: &[&str] = &["qos"];
@@ -81,6 +81,8 @@ pub struct Basis {
     pub health: HealthSection,
     /// What it writes down.
     pub logging: LoggingSection,
+    /// What tells it the time.
+    pub time: TimeSection,
 }
 
 /// Everything that [`load`] reads, the later over the earlier.
@@ -280,6 +282,7 @@ fn default_layer(defaults: ActorDefaults<'_>, given: &[Layer]) -> Layer {
     let basis = Basis {
         health: values.get("health").and_then(|health| check::read(health).ok()).unwrap_or_default(),
         logging: values.get("logging").and_then(|logging| check::read(logging).ok()).unwrap_or_default(),
+        time: values.get("time").and_then(|time| check::read(time).ok()).unwrap_or_default(),
     };
     let mut actors = defaults(&basis);
     if let Some(actors) = actors.as_object_mut() {

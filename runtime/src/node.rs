@@ -19,12 +19,12 @@ use crate::logs::Logs;
 use crate::sensor::HostSensor;
 use crate::sync::lock;
 use crate::timers::Timers;
-use crate::timesync;
 use crate::tree::{Change, Root, Told, Tree};
 use crate::watchdog;
 
 mod command;
 mod connection;
+mod daemons;
 mod life;
 mod shared;
 mod spec;
@@ -33,7 +33,7 @@ mod tasks;
 
 pub(crate) use shared::Shared;
 pub use spec::{NodeSpec, Pulse, Reload, StartError};
-use tasks::{clocking, linking, responding, sensing, shipping, timing};
+use tasks::{linking, responding, sensing, shipping, timing};
 
 /// Answers of full mailboxes that may wait; beyond it the requester's own time-out answers.
 const RESPONSES_MAX: usize = 1_024;
@@ -153,8 +153,8 @@ impl Node {
         let (end, ended) = watch::channel(None);
         let (sense_every, sense) = watch::channel(None);
         let (link_every, link) = watch::channel(None);
-        let (clock_every, clocking_every) = watch::channel(None);
-        let readers = timesync::readers(&spec.time);
+        let (clock_every, _) = watch::channel(None);
+        let time = spec.time.clone();
         let shared = Arc::new_cyclic(|node: &Weak<Shared>| {
             let component = |(index, (actor, entry)): (usize, (ActorSpec, _))| {
                 let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
@@ -173,6 +173,7 @@ impl Node {
                 clock_every,
                 clocks: Mutex::default(),
                 readers: Mutex::default(),
+                daemons: Mutex::default(),
                 log_level: watch::Sender::new(spec.log_level),
                 chaos: AtomicBool::new(spec.chaos),
                 ports: spec.ports,
@@ -215,9 +216,7 @@ impl Node {
         spawn(tokio::spawn(responding(Arc::clone(&shared), waiting)));
         spawn(tokio::spawn(sensing(Arc::clone(&shared), sense)));
         spawn(tokio::spawn(linking(Arc::clone(&shared), link)));
-        for reader in readers {
-            spawn(tokio::spawn(clocking(Arc::clone(&shared), clocking_every.clone(), reader)));
-        }
+        shared.ask_daemons(time);
         spawn(tokio::spawn(shipping(Arc::clone(&shared))));
         watchdog::watch(&shared, spec.hang);
         shared.arm_pulse();
@@ -272,6 +271,7 @@ impl Node {
             shared.set_log_level(level);
         }
         shared.logs.set_include_fields(reload.include_fields);
+        shared.ask_daemons(reload.time);
         shared.chaos.store(reload.chaos, Ordering::Relaxed);
         let contracts = present.iter().flat_map(|component| component.publishes());
         let grants = reload.capabilities.map(|said| Grants::new(shared.unit.clone(), &said, contracts));
@@ -320,5 +320,6 @@ impl Drop for Node {
         for task in &self.tasks {
             task.abort();
         }
+        lock(&self.shared.daemons).ask_nobody();
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
 
 /// The actors of a node whose configuration names none, with what its sections say to them.
 pub(super) fn default_actors(basis: &Basis) -> Value {
-    let Basis { health, logging } = basis;
+    let Basis { health, logging, time } = basis;
     let mut actors = nunect_actors::default_actors();
     actors[Heartbeater::KIND] =
         json!({ "interval": health.heartbeat_interval, "report_metrics": health.report_metrics });
@@ -75,6 +75,16 @@ pub(super) fn default_actors(basis: &Basis) -> Value {
         // What is not said keeps the actor's own default.
         logs.extend(logging.file.as_ref().map(|file| ("file".to_owned(), json!(file))));
         logs.extend(logging.publish_level.map(|level| ("publish_level".to_owned(), json!(level))));
+    }
+    if let Some(guardian) = actors.get_mut("time_guardian") {
+        *guardian = json!({
+            "mode": time.mode,
+            "ptp_master": time.ptp_master,
+            "ptp_domain": time.ptp_domain,
+            "ntp_servers": time.ntp_servers,
+            "required": time.required,
+            "holdover_max": time.holdover_max,
+        });
     }
     actors
 }

@@ -35,7 +35,7 @@ impl Changes {
 /// well, by a new life of that actor.
 fn is_live(key: &str) -> bool {
     let section = key.split('.').next().unwrap_or(key);
-    matches!(section, "health" | "logging" | "capabilities" | "chaos" | "actors")
+    matches!(section, "health" | "logging" | "capabilities" | "chaos" | "actors" | "time")
 }
 
 impl Profile {

@@ -43,7 +43,7 @@ pub struct Profile {
     pub control: ControlSection,
     /// Where its figures are read. `None`: nowhere.
     pub metrics: Option<MetricsSection>,
-    /// What tells it the time; not used yet.
+    /// What tells it the time.
     pub time: TimeSection,
     /// Where it gets its profile from; not used yet.
     pub provisioning: ProvisioningSection,

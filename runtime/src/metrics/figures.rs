@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nunect_core::Health;
+use nunect_core::clock::ReaderCounters;
 use nunect_core::protocol::units::UnitStatus;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric, text};
@@ -49,6 +50,7 @@ impl Collector for Figures {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(encoder);
         self.node(&mut page)?;
+        self.clock(&mut page)?;
         self.actors(&mut page)?;
         self.units(&mut page)
     }
@@ -94,6 +96,32 @@ impl Figures {
             page.counter(name, help, [([], value)])?;
         }
         Ok(())
+    }
+
+    fn clock(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Self(node) = self;
+        let stamp = node.clock_stamp();
+        let labels = [("source", stamp.source.as_str()), ("quality", stamp.quality.as_str())];
+        page.gauge("nunect_clock", "What steers the clock, and how well.", [(labels, 1_u64)])?;
+        let seconds = |nanos: f64| ([], nanos / 1e9);
+        #[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
+        let (offset, uncertainty) = (stamp.offset_ns.map(|ns| ns as f64), stamp.uncertainty_ns.map(|ns| ns as f64));
+        let help = "By how much the clock is ahead of its source; absent while unknown.";
+        page.seconds("nunect_clock_offset", help, offset.map(seconds))?;
+        let help = "By how much the clock may be wrong; absent while unknown.";
+        page.seconds("nunect_clock_uncertainty", help, uncertainty.map(seconds))?;
+        let counters = node.reader_counters();
+        let of = |figure: fn(&ReaderCounters) -> u64| {
+            counters.iter().map(move |(daemon, counters)| ([("daemon", daemon.as_str())], figure(counters)))
+        };
+        let name = "nunect_time_daemon_asked";
+        page.counter(name, "Questions to a time daemon.", of(|counters| counters.asked))?;
+        let name = "nunect_time_daemon_timeouts";
+        page.counter(name, "Questions to a time daemon without an answer in time.", of(|counters| counters.timeouts))?;
+        let name = "nunect_time_daemon_strays";
+        page.counter(name, "Datagrams that answered no question.", of(|counters| counters.strays))?;
+        let name = "nunect_time_daemon_malformed";
+        page.counter(name, "Answers of a time daemon that could not be read.", of(|counters| counters.malformed))
     }
 
     fn actors(&self, page: &mut Page<'_>) -> fmt::Result {

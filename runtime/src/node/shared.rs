@@ -13,13 +13,14 @@ use nunect_core::protocol::log::is_log;
 use nunect_core::random::Entropy;
 use nunect_core::requests::{Requests, Slot};
 use nunect_core::{
-    ActorName, ActorSpec, ClockReport, Effect, Entry, Event, Health, HostReport, Incarnation, Level, LogRecord, Message, Mono,
-    NodeReport, Now, RequestError, Role, Sensor, SessionId, TimeDaemon, UnitId,
+    ActorName, ActorSpec, ClockReport, ClockStamp, Effect, Entry, Event, Health, HostReport, Incarnation, Level,
+    LogRecord, Message, Mono, NodeReport, Now, RequestError, Role, Sensor, SessionId, TimeDaemon, UnitId,
 };
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::daemons::Daemons;
 use super::{End, Observer, Pulse, Record, Status};
 use crate::bus::{Bus, BusError};
 use crate::clock::Clock;
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     pub(super) clocks: Mutex<BTreeMap<TimeDaemon, Arc<ClockReport>>>,
     /// How the asking of each went.
     pub(super) readers: Mutex<BTreeMap<TimeDaemon, ReaderCounters>>,
+    /// Who is asked.
+    pub(super) daemons: Mutex<Daemons>,
     pub(super) log_level: watch::Sender<Level>,
     pub(super) chaos: AtomicBool,
     pub(super) ports: Ports,
@@ -83,6 +86,11 @@ impl Shared {
     /// How the asking of each time daemon went.
     pub(crate) fn reader_counters(&self) -> BTreeMap<TimeDaemon, ReaderCounters> {
         lock(&self.readers).clone()
+    }
+
+    /// What the node says about its clock.
+    pub(crate) fn clock_stamp(&self) -> ClockStamp {
+        lock(&self.outbox).clock().at(self.clock.mono())
     }
 
     /// What the node says about itself.

@@ -108,6 +108,8 @@ pub struct Reload {
     pub log_level: Option<Level>,
     /// The headers of messages that stand beside what is written about them.
     pub include_fields: Vec<String>,
+    /// Who is asked about the clock.
+    pub time: TimeSection,
 }
 
 /// Why a node did not start.

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nunect_core::clock::{Obstacle, Unread};
 use nunect_core::outbox::HandOver;
-use nunect_core::{ClockReport, LinkReport, Message, RequestError, Sensor, TimeDaemon};
+use nunect_core::{LinkReport, Message, RequestError, Sensor};
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
 
 use super::Shared;
 use crate::component::Control;
 use crate::sync::lock;
-use crate::timesync::ClockReader;
 use crate::tree::Told;
 
 /// The shortest wait between two measurements of the host.
@@ -57,45 +55,6 @@ pub(super) async fn linking(node: Arc<Shared>, mut every: watch::Receiver<Option
                 node.tell(|| Control::Link(LinkReport { round_trip }), |sensor| matches!(sensor, Sensor::Link { .. }));
             }
         }
-    }
-}
-
-/// How many periods pass between two looks for a daemon that does not run, and between two at the kernel's
-/// own state: neither changes often, and an idle node is to stay one.
-const ABSENT_PERIODS: u32 = 5;
-
-/// Asks one time daemon how it does, as often as an actor wants to know.
-pub(super) async fn clocking(
-    node: Arc<Shared>,
-    mut every: watch::Receiver<Option<Duration>>,
-    mut reader: Box<dyn ClockReader>,
-) {
-    let daemon = reader.daemon();
-    let mut told: Option<Unread> = None;
-    loop {
-        let period = *every.borrow_and_update();
-        let Some(period) = period else {
-            if every.changed().await.is_err() {
-                return;
-            }
-            continue;
-        };
-        let asked = tokio::time::Instant::now();
-        let answer = reader.read(&node.clock).await;
-        lock(&node.readers).insert(daemon, reader.counters());
-        let wait = match (&answer, daemon) {
-            (Err(Unread { cause: Obstacle::Absent, .. }), _) | (_, TimeDaemon::Kernel) => period * ABSENT_PERIODS,
-            (Ok(_) | Err(_), _) => period,
-        };
-        // The same obstacle again is no news.
-        if answer.as_ref().err() != told.as_ref() || answer.is_ok() {
-            told = answer.as_ref().err().cloned();
-            let report = Arc::new(ClockReport { at: node.clock.together(), daemon, answer });
-            lock(&node.clocks).insert(daemon, Arc::clone(&report));
-            let wants = |sensor: &Sensor| matches!(sensor, Sensor::Clock { .. });
-            node.tell(|| Control::Clock(Arc::clone(&report)), wants);
-        }
-        tokio::time::sleep_until(asked + wait).await;
     }
 }
 

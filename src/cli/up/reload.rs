@@ -26,6 +26,7 @@ pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node, logs
         // A level that a command set stays unless the file says another than before.
         log_level: (new.logging.min_level != present.logging.min_level).then_some(new.logging.min_level),
         include_fields: new.logging.include_fields.clone(),
+        time: new.time.clone(),
     };
     let other_kind = match node.reload(reload, start.catalog) {
         Ok(other_kind) => other_kind,
@@ -49,5 +50,6 @@ pub(super) fn reload(start: &Start<'_>, present: &mut Profile, node: &Node, logs
     present.chaos = new.chaos;
     present.logging = new.logging;
     present.health = new.health;
+    present.time = new.time;
     node.tell(Event::Reloaded { changed: changes.live, restart_needed: changes.restart });
 }

@@ -196,6 +196,7 @@ impl Start<'_> {
             include_fields: profile.logging.include_fields.clone(),
             ports: self.ports.clone(),
             tap: Some(self.tap.clone()),
+            time: profile.time.clone(),
             pulse: service::pulse(),
             ..spec
         })
