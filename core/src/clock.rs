@@ -505,7 +505,7 @@ pub enum PulseKind {
 }
 
 /// What the kernel knows (`adjtimex`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelStatus {
     /// Whether somebody told the kernel that the clock is right: neither TIME_ERROR nor STA_UNSYNC.
     pub synchronized: bool,
@@ -515,8 +515,8 @@ pub struct KernelStatus {
     pub max_error_us: u64,
     /// The error that was estimated. Microseconds.
     pub estimated_error_us: u64,
-    /// The correction of the frequency, parts per billion.
-    pub frequency_ppb: i64,
+    /// The correction of the frequency, parts per million.
+    pub frequency_ppm: f64,
     /// TAI − UTC in seconds, when somebody told.
     pub tai_offset_s: Option<i32>,
 }
