@@ -91,13 +91,18 @@ fn the_runtime_names_no_component() {
 }
 
 #[test]
-fn no_code_is_unsafe() {
+fn only_the_crate_for_it_is_unsafe() {
     check_sources(hygiene::unsafe_code);
 }
 
 #[test]
 fn every_package_inherits_the_lints_that_forbid_unsafe_code() {
     check_sources(hygiene::missing_lints);
+}
+
+#[test]
+fn the_crate_with_unsafe_code_has_the_other_lints() {
+    check_sources(hygiene::lints_of_unsafe_crate);
 }
 
 #[test]

@@ -19,6 +19,10 @@ const FORBID: Rule = Rule {
     instead: "write `[lints]` with `workspace = true` into the package's Cargo.toml, \
               and keep `unsafe_code = \"forbid\"` under `[workspace.lints.rust]`",
 };
+const SAME: Rule = Rule {
+    says: "timesync-sys keeps the workspace's lints, and says of each unsafe block why it is sound",
+    instead: "write the lint into timesync-sys/Cargo.toml as well",
+};
 const ABORT: Rule = Rule {
     says: "panics unwind everywhere: supervision needs it",
     instead: "remove the setting; a process that has to end does so by its exit code",
@@ -62,6 +66,23 @@ pub(crate) fn missing_lints(tree: &Tree) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Lints that the crate with unsafe code lacks: the workspace's but the one on unsafe code, and one more for that.
+pub(crate) fn lints_of_unsafe_crate(tree: &Tree) -> Vec<Finding> {
+    let manifest = format!("{UNSAFE_CRATE}Cargo.toml");
+    let (Some(workspace), Some(crate_)) = (tree.file("Cargo.toml"), tree.file(&manifest)) else {
+        return vec![SAME.of(manifest, "there is no such file")];
+    };
+    let own = settings(&crate_.text);
+    let mut lints: Vec<_> = settings(&workspace.text)
+        .into_iter()
+        .filter_map(|(key, level)| Some((key.strip_prefix("workspace.")?.to_string(), level)))
+        .filter(|(key, _)| key.starts_with("lints.") && key != "lints.rust.unsafe_code")
+        .collect();
+    lints.push(("lints.clippy.undocumented_unsafe_blocks".to_string(), "\"deny\"".to_string()));
+    let missing = lints.iter().filter(|lint| !own.contains(lint));
+    missing.map(|(key, level)| SAME.of(&manifest, format!("lacks `{key} = {level}`"))).collect()
 }
 
 /// The one-line settings of a TOML file, by their full key: `lints.workspace` for `workspace` under `[lints]`.
@@ -190,6 +211,26 @@ mod tests {
                 "c/Cargo.toml: the package does not inherit the workspace's lints",
             ]
         );
+    }
+
+    #[test]
+    fn lints_that_the_crate_with_unsafe_code_lacks_are_found() {
+        let workspace =
+            "[workspace.lints.rust]\na = \"deny\"\nunsafe_code = \"forbid\"\n[workspace.lints.clippy]\nb = \"deny\"";
+        let whole = "[lints.rust]\na = \"deny\"\n[lints.clippy]\nb = \"deny\"\nundocumented_unsafe_blocks = \"deny\"";
+        let lacking = |own: &str| {
+            told(&lints_of_unsafe_crate(&Tree::of(&[("Cargo.toml", workspace), ("timesync-sys/Cargo.toml", own)])))
+        };
+        assert_eq!(lacking(whole), [""; 0]);
+        assert_eq!(
+            lacking("[lints.rust]\na = \"deny\"\n[lints.clippy]\nb = \"warn\""),
+            [
+                "timesync-sys/Cargo.toml: lacks `lints.clippy.b = \"deny\"`",
+                "timesync-sys/Cargo.toml: lacks `lints.clippy.undocumented_unsafe_blocks = \"deny\"`",
+            ]
+        );
+        let none = lints_of_unsafe_crate(&Tree::of(&[("Cargo.toml", workspace)]));
+        assert_eq!(told(&none), ["timesync-sys/Cargo.toml: there is no such file"]);
     }
 
     #[test]

@@ -199,7 +199,7 @@ mod tests {
             assert!(tree.file(path).is_some(), "{path} is missing");
         }
         assert!(tree.files.iter().all(|file| !file.path.starts_with("target/") && !file.path.starts_with(".git/")));
-        for package in ["core", "actors", "supervisor", "runtime", "simulations"] {
+        for package in ["core", "actors", "supervisor", "timesync-sys", "runtime", "simulations"] {
             let inside = format!("{package}/src/");
             assert!(tree.production().iter().any(|source| source.path.starts_with(&inside)), "no source in {inside}");
         }
