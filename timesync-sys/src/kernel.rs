@@ -24,9 +24,9 @@ pub struct KernelClock {
     /// The most by which the clock can be wrong, in microseconds; grows by 500 a second until a program sets it.
     pub max_error_us: u64,
     /// By how much the clock is expected to be wrong, in microseconds.
-    pub estimated_error_us: u64,
+    pub est_error_us: u64,
     /// TAI minus UTC, in seconds. None when no program has told the kernel.
-    pub tai_offset_s: Option<i32>,
+    pub tai_offset: Option<i32>,
     /// Whether the kernel receives pulses each second.
     pub pps: bool,
     /// The leap second at the end of this UTC day.
@@ -84,9 +84,9 @@ impl KernelClock {
             // The unit is 2⁻¹⁶ parts per million, and the kernel's limit 500 of these.
             frequency_ppm: wide(timex.freq) as f64 / 65_536.0,
             max_error_us: error_us(timex.maxerror),
-            estimated_error_us: error_us(timex.esterror),
+            est_error_us: error_us(timex.esterror),
             // The kernel starts with 0, and TAI has never been less than 10 seconds ahead since 1972.
-            tai_offset_s: Some(timex.tai).filter(|&seconds| seconds != 0),
+            tai_offset: Some(timex.tai).filter(|&seconds| seconds != 0),
             pps: has(STA_PPSSIGNAL),
             leap: Leap::from_kernel(state, has(STA_INS), has(STA_DEL)),
             status: timex.status.cast_unsigned(),
@@ -144,8 +144,8 @@ mod tests {
             offset_ns: -1_234,
             frequency_ppm: -19.0,
             max_error_us: 5_500,
-            estimated_error_us: 12,
-            tai_offset_s: Some(37),
+            est_error_us: 12,
+            tai_offset: Some(37),
             pps: false,
             leap: Leap::None,
             status: 0x2001,
@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn no_tai_offset_is_unknown() {
-        let tai = |tai| KernelClock::from_timex(TIME_OK, &timex { tai, ..timex::default() }).tai_offset_s;
+        let tai = |tai| KernelClock::from_timex(TIME_OK, &timex { tai, ..timex::default() }).tai_offset;
         assert_eq!([tai(0), tai(37), tai(-1)], [None, Some(37), Some(-1)]);
     }
 
     #[test]
     fn a_negative_error_is_the_largest() {
         let clock = KernelClock::from_timex(TIME_OK, &timex { maxerror: -1, esterror: -5, ..timex::default() });
-        assert_eq!((clock.max_error_us, clock.estimated_error_us), (ERROR_LIMIT_US, ERROR_LIMIT_US));
+        assert_eq!((clock.max_error_us, clock.est_error_us), (ERROR_LIMIT_US, ERROR_LIMIT_US));
     }
 
     #[test]
@@ -216,6 +216,6 @@ mod tests {
         let clock = kernel_clock().expect("everyone may read the state of the system clock");
         assert!(clock.frequency_ppm.abs() <= 500.0, "{clock:?}");
         assert!(clock.offset_ns.abs() <= 500_000_000, "{clock:?}");
-        assert!(clock.max_error_us <= ERROR_LIMIT_US && clock.estimated_error_us <= ERROR_LIMIT_US, "{clock:?}");
+        assert!(clock.max_error_us <= ERROR_LIMIT_US && clock.est_error_us <= ERROR_LIMIT_US, "{clock:?}");
     }
 }
