@@ -6,17 +6,19 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use nunect_core::clock::ClockClaim;
+use nunect_core::clock::delay::Exchange;
 use nunect_core::config::period_within;
 use nunect_core::protocol::cluster::{self, Cluster};
 use nunect_core::protocol::echo::{self, ServerTimes};
 use nunect_core::protocol::header;
-use nunect_core::protocol::rtt::{self, Rtt};
+use nunect_core::protocol::rtt::{self, Delays, Rtt};
 use nunect_core::random::{ChaCha8Rng, Rng};
 use nunect_core::table::Table;
 use nunect_core::time::nanos;
 use nunect_core::{
-    Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Fault, Input, Message, Mono, Now, Period,
-    RequestError, RequestId, Sensor, Subject, Subscription, UnitId,
+    Actor, Birth, BusEvent, ClockStamp, ConfigError, Contract, Deadline, Effects, Event, Fault, Input, Message, Mono,
+    NodeReport, Now, Period, RequestError, RequestId, Sensor, Subject, Subscription, UnitId,
 };
 
 /// The time between two probes unless configured (protocol, section 6, "probe interval").
@@ -39,6 +41,8 @@ pub const PEER_SILENT: Duration = cluster::INTERVAL.saturating_mul(3);
 pub const PEERS_KNOWN_MAX: usize = 1_024;
 /// Probes in a row without an answer after which another peer takes a peer's place.
 pub const FAILURES_MAX: u32 = 3;
+/// Probes in a row that take longer one way than the other before that is told.
+pub const LOPSIDED_TOLD: u32 = 3;
 /// How long a peer that did not answer is passed over, unless nobody else is there.
 pub const PASSED_OVER: Duration = Duration::from_secs(60);
 
@@ -90,6 +94,8 @@ pub struct Prober {
     open: Vec<(RequestId, UnitId)>,
     open_max: usize,
     native: Option<Duration>,
+    /// What the node says about its clock.
+    clock: ClockClaim,
     /// When the next probe is due; none while the bus is away.
     due: Option<Mono>,
 }
@@ -111,6 +117,9 @@ struct Peer {
     echo: Subject,
     /// Probes in a row without an answer.
     failures: u32,
+    /// Probes in a row that took longer one way than the other, by more than the clocks can be wrong; negative
+    /// when the way back is the longer one.
+    lopsided: i32,
 }
 
 impl Actor for Prober {
@@ -133,6 +142,7 @@ impl Actor for Prober {
             open: Vec::new(),
             open_max: usize::try_from(open_max).unwrap_or(usize::MAX),
             native: None,
+            clock: ClockClaim::default(),
             due: None,
         })
     }
@@ -143,7 +153,7 @@ impl Actor for Prober {
         Contract {
             reads: if self.configured { Vec::new() } else { vec![Subscription::from(cluster::pattern())] },
             publishes: [vec![rtt::pattern_of(&self.unit)], echoes].concat(),
-            sensors: vec![Sensor::Bus, Sensor::Link { every: self.interval * INTERVALS_ALONE }],
+            sensors: vec![Sensor::Bus, Sensor::Claim, Sensor::Link { every: self.interval * INTERVALS_ALONE }],
             ..Contract::default()
         }
     }
@@ -151,7 +161,8 @@ impl Actor for Prober {
     fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) -> Result<(), Fault> {
         match input {
             Input::Message(message) => self.read(message, out),
-            Input::Reply { id, sent, result } => self.outcome(id, sent, result, out),
+            Input::Reply { id, sent, result } => self.outcome(now, id, sent, result, out),
+            Input::Node(NodeReport::Clock(claim)) => self.clock = *claim,
             Input::Link(report) => self.native = report.round_trip,
             Input::Bus(BusEvent::Connected) => self.due = Some(now.mono),
             Input::Bus(BusEvent::Disconnected) => self.bus_away(out),
@@ -164,7 +175,7 @@ impl Actor for Prober {
             | Input::Started
             | Input::Timeout(_)
             | Input::Host(_)
-            | Input::Node(_)
+            | Input::Node(NodeReport::Health(_) | NodeReport::Done { .. })
             | Input::Clock(_)
             | Input::Log(_)
             | Input::Port(..)
@@ -266,17 +277,32 @@ impl Prober {
     }
 
     /// Publishes what came of a probe.
-    fn outcome(&mut self, id: RequestId, sent: Now, result: Result<&Message, RequestError>, out: &mut Effects) {
+    fn outcome(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        sent: Now,
+        result: Result<&Message, RequestError>,
+        out: &mut Effects,
+    ) {
         let Some(place) = self.open.iter().position(|(open, _)| *open == id) else { return };
         let (_, peer) = self.open.swap_remove(place);
-        let round_trip = result.ok().and_then(|answer| round_trip(sent, answer, out));
+        let measured = result.ok().and_then(|answer| Measured::of(sent, answer, out));
+        let round_trip = measured.map(|measured| measured.round_trip);
+        let own = self.clock.at(now.mono);
+        let delays = measured.and_then(|measured| Delays::of(&measured.exchange?, &own, &measured.clock));
+        // What it measures of itself has no way to differ.
+        let delays = delays.filter(|_| peer != self.unit);
         match (result, self.peers.iter_mut().find(|other| other.unit == peer)) {
             // Our own doing says nothing about the peer.
             (Err(RequestError::BusAway | RequestError::Refused), _) | (_, None) => {}
             (Ok(_), Some(peer)) if round_trip.is_some() => peer.failures = 0,
             (Ok(_) | Err(RequestError::Timeout | RequestError::NoResponders), Some(peer)) => peer.failures += 1,
         }
-        self.publish(round_trip, Some(peer), out);
+        if let (Some(delays), Some(peer)) = (delays, self.peers.iter_mut().find(|other| other.unit == peer)) {
+            peer.weigh(delays, out);
+        }
+        self.publish(round_trip, Some(peer), delays, out);
     }
 
     /// Forgets what it knew: it holds no longer.
@@ -284,39 +310,73 @@ impl Prober {
         self.open.clear();
         self.native = None;
         if self.due.take().is_some() {
-            self.publish(None, None, out);
+            self.publish(None, None, None, out);
         }
     }
 
-    fn publish(&self, app: Option<Duration>, peer: Option<UnitId>, out: &mut Effects) {
+    fn publish(&self, app: Option<Duration>, peer: Option<UnitId>, delays: Option<Delays>, out: &mut Effects) {
         let unit = self.unit.clone();
-        let rtt = Rtt { unit, native_us: self.native.map(micros), app_us: app.map(micros), peer };
+        let rtt = Rtt { unit, native_us: self.native.map(micros), app_us: app.map(micros), peer, delays };
         out.publish(rtt.build_to(self.subject.clone()));
     }
 }
 
 impl Peer {
     fn new(unit: UnitId) -> Self {
-        Self { echo: echo::subject(&unit), unit, failures: 0 }
+        Self { echo: echo::subject(&unit), unit, failures: 0, lopsided: 0 }
+    }
+
+    /// Tells it once when a number of probes in a row took longer one way than the other: a single one may have
+    /// waited somewhere.
+    fn weigh(&mut self, delays: Delays, out: &mut Effects) {
+        let Delays { forward_us, backward_us, uncertainty_us } = delays;
+        let side = if forward_us > backward_us { 1 } else { -1 };
+        self.lopsided = match delays.is_asymmetric() {
+            false => 0,
+            true if self.lopsided.signum() == -side => side,
+            true => self.lopsided.saturating_add(side),
+        };
+        if self.lopsided.unsigned_abs() == LOPSIDED_TOLD {
+            out.emit(Event::DelayAsymmetry { peer: self.unit.clone(), forward_us, backward_us, uncertainty_us });
+        }
     }
 }
 
-/// The round trip that an answer shows, without the time it spent with the peer when the peer tells
-/// that; none when the peer says that it could not take the request.
-fn round_trip(sent: Now, answer: &Message, out: &mut Effects) -> Option<Duration> {
-    let code = header::RESPONSE_CODE.read(&answer.headers).unwrap_or_else(|error| {
-        out.malformed(&answer.subject, &error);
-        None
-    });
-    if code.is_some_and(|code| code >= 300) {
-        return None;
+/// What an answer shows.
+#[derive(Clone, Copy)]
+struct Measured {
+    /// The round trip, without the time it spent with the peer when the peer tells that.
+    round_trip: Duration,
+    /// The four timestamps, when it does.
+    exchange: Option<Exchange>,
+    /// What the peer says about its clock.
+    clock: ClockStamp,
+}
+
+impl Measured {
+    /// Reads an answer; none when the peer says that it could not take the request.
+    fn of(sent: Now, answer: &Message, out: &mut Effects) -> Option<Self> {
+        let code = header::RESPONSE_CODE.read(&answer.headers).unwrap_or_else(|error| {
+            out.malformed(&answer.subject, &error);
+            None
+        });
+        if code.is_some_and(|code| code >= 300) {
+            return None;
+        }
+        let times = ServerTimes::parse(answer).unwrap_or_else(|error| {
+            out.malformed(&answer.subject, &error);
+            None
+        });
+        let clock = ClockStamp::read(&answer.headers).unwrap_or_else(|error| {
+            out.malformed(&answer.subject, &error);
+            ClockStamp::default()
+        });
+        let received = answer.received;
+        let exchange = times.map(|times| times.exchange(sent, received));
+        let plain = || received.mono.since(sent.mono);
+        let round_trip = exchange.map_or_else(plain, |exchange| exchange.round_trip());
+        Some(Self { round_trip, exchange: exchange.filter(Exchange::is_possible), clock })
     }
-    let times = ServerTimes::parse(answer).unwrap_or_else(|error| {
-        out.malformed(&answer.subject, &error);
-        None
-    });
-    let plain = || answer.received.mono.since(sent.mono);
-    Some(times.map_or_else(plain, |times| times.round_trip(sent, answer.received)))
 }
 
 /// Whole microseconds, and never 0, which could be taken for none.

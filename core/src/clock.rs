@@ -5,9 +5,10 @@
 //!
 //! Everywhere a positive offset means that the local clock is ahead.
 
+use core::net::IpAddr;
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+
 use std::str::FromStr;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use std::fmt;
 
 use nunect_core::codec::{self, CodecError};
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
+use nunect_core::protocol::rtt::Delays;
 use nunect_core::{Body, Event, Message, RequestError};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
@@ -342,7 +343,14 @@ pub(crate) fn digest(message: &Message) -> (u32, u64) {
             // No round trip takes 0 µs.
             let micros = [rtt.native_us, rtt.app_us].map(Option::unwrap_or_default);
             let peer = rtt.peer.as_ref().map_or(0, |peer| key(peer.as_str()));
-            (TYPED, fold(&[sequence, ts, key(rtt.unit.as_str()), micros[0], micros[1], peer]))
+            let known = [sequence, ts, key(rtt.unit.as_str()), micros[0], micros[1], peer];
+            match rtt.delays {
+                None => (TYPED, fold(&known)),
+                Some(Delays { forward_us, backward_us, uncertainty_us }) => {
+                    let delays = [forward_us.cast_unsigned(), backward_us.cast_unsigned(), uncertainty_us];
+                    (TYPED, mix(fold(&known) ^ fold(&delays)))
+                }
+            }
         }
         // Seldom sent, and of many fields: its JSON is what is hashed.
         Body::Time(_) => digest_bytes(&message.payload()),

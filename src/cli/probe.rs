@@ -148,7 +148,7 @@ fn told(number: u64, sent: Now, answer: &Message, console: &Console) -> Duration
     let whole = answer.received.mono.since(sent.mono);
     // A malformed time counts as none.
     let times = ServerTimes::parse(answer).ok().flatten();
-    let trip = times.map_or(whole, |times| times.round_trip(sent, answer.received));
+    let trip = times.map_or(whole, |times| times.exchange(sent, answer.received).round_trip());
     let inside = times.map(|_| whole.saturating_sub(trip));
     let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     if console.is_json() {

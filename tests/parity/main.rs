@@ -84,6 +84,9 @@ fn normal(event: &Event) -> Option<String> {
         | Event::BusDenied { .. }
         | Event::BusSlow
         | Event::BusRefused { .. }
+        | Event::ClockChanged { .. }
+        | Event::TimeDaemon { .. }
+        | Event::DelayAsymmetry { .. }
         | Event::DuplicateUnit { .. }
         | Event::Reloaded { .. }
         | Event::LogLevelSet { .. }

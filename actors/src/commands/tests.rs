@@ -80,7 +80,7 @@ fn a_health_probe_tells_what_is_known_of_the_node_and_its_host() {
     let mut harness = responder();
     harness.input(Input::Node(&NodeReport::Health(Health::Degraded)));
     harness.host(HostReport { cpu_percent: Some(12.4), memory_percent: Some(f32::NAN) });
-    let rtt = Rtt { unit: unit(), native_us: None, app_us: Some(438), peer: None };
+    let rtt = Rtt { unit: unit(), native_us: None, app_us: Some(438), peer: None, delays: None };
     let own = nunect_core::SessionId::from_random(1);
     harness.send(rtt.build().with(&header::SESSION_ID, Header::text(own.as_str())));
     harness.advance(Duration::from_millis(9_999));

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod delays;
+
 const SECOND: Duration = Duration::from_secs(1);
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -71,7 +73,7 @@ fn it_reads_who_is_there_unless_it_is_told_whom_to_probe() {
     let automatic = contract(ProberConfig::default());
     assert_eq!(automatic.reads, [Subscription::from(cluster::pattern())]);
     assert_eq!(words(&automatic.publishes), [format!("ops.metric.rtt.{UNIT}"), "ops.echo.*".to_owned()]);
-    assert_eq!(automatic.sensors, [Sensor::Bus, Sensor::Link { every: 5 * SECOND }]);
+    assert_eq!(automatic.sensors, [Sensor::Bus, Sensor::Claim, Sensor::Link { every: 5 * SECOND }]);
     let told = contract(ProberConfig { peers: vec![unit("alpha"), unit("beta")], ..ProberConfig::default() });
     assert_eq!(told.reads, []);
     let expected = [format!("ops.metric.rtt.{UNIT}"), "ops.echo.alpha".to_owned(), "ops.echo.beta".to_owned()];

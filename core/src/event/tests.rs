@@ -51,6 +51,15 @@ fn one_of_each() -> Vec<(Event, &'static str)> {
         (Event::BusRefused { reason: reason() }, "the server refuses this node: because"),
         (Event::ClockStepped { by_ms: -3_600_000 }, "the wall clock stepped by -3600000 ms"),
         (
+            Event::ClockChanged { source: ClockSource::Ptp, quality: ClockQuality::Freerun, reason: "because".into() },
+            "clock is ptp freerun: because",
+        ),
+        (Event::TimeDaemon { daemon: TimeDaemon::Chronyd, problem: Some(reason()) }, "chronyd cannot be read: because"),
+        (
+            Event::DelayAsymmetry { peer: unit_named("bravo"), forward_us: 900, backward_us: -100, uncertainty_us: 25 },
+            "900 µs to bravo and -100 µs back, each ± 25 µs: the ways differ, or a clock does",
+        ),
+        (
             Event::DuplicateUnit { session: SessionId::from_random(1), leaving: true },
             "session 0000000000000001 of this unit was there before: this node ends",
         ),
@@ -173,6 +182,9 @@ fn losses_and_crashes_warn_and_giving_up_is_an_error() {
         "bus_denied",
         "bus_slow",
         "clock_stepped",
+        "clock_changed",
+        "time_daemon",
+        "delay_asymmetry",
         "chaos_injected",
         "command_refused",
         "port_failed",
@@ -183,9 +195,13 @@ fn losses_and_crashes_warn_and_giving_up_is_an_error() {
 }
 
 #[test]
-fn only_what_the_monitor_sees_is_about_another_unit() {
+fn only_what_the_monitor_and_the_prober_see_is_about_another_unit() {
     for (event, _) in one_of_each() {
-        assert_eq!(event.about().is_some(), event.name().starts_with("unit_"), "{event}");
+        assert_eq!(
+            event.about().is_some(),
+            event.name().starts_with("unit_") || event.name() == "delay_asymmetry",
+            "{event}"
+        );
     }
     assert_eq!(custom().about(), None);
 }

@@ -176,7 +176,7 @@ fn a_stamp_goes_over_the_wire_in_these_words() {
     message.headers.complete(Arc::new(Stamp { clock, ..stamp(Some(42)) }), at_millis(5));
     let expected = "X-Unit-ID: alpha\r\nX-Sequence: 42\r\nX-Session-ID: 0000000000000007\r\n\
         X-TX-Timestamp: 1707772800005000000\r\nX-Clock-Source: ntp\r\nX-Clock-Quality: tracking\r\n\
-        X-NTP-Offset: -1.000250\r\nX-Clock-Offset: -1000250\r\nX-Uptime: 3\r\n";
+        X-NTP-Offset: -1.000250\r\nX-Clock-Offset: -1000250\r\nX-Clock-Uncertainty: 2000000\r\nX-Uptime: 3\r\n";
     assert_eq!(message.headers.encode(), expected);
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::header::{self, Late, Value};
 use super::{HeaderError, ProtocolError, unit_after};
+use crate::clock::delay::Exchange;
 use crate::identity::UnitId;
 use crate::message::{Extra, Headers, Message};
 use crate::subject::{Pattern, Subject};
@@ -75,13 +76,11 @@ impl ServerTimes {
         Ok(received.zip(sent).map(|(received, sent)| Self { received, sent }))
     }
 
-    /// Round trip by four timestamps: (T4 − T1) − (T3 − T2), each difference on one host's
-    /// monotonic clock (protocol, section 4, "one-way delay").
+    /// The exchange that these are the middle of: a request that was handed over at `sent`, and an answer that
+    /// was here at `received`.
     #[must_use]
-    pub fn round_trip(&self, request_sent: Now, answer_received: Now) -> Duration {
-        let whole = answer_received.mono.since(request_sent.mono);
-        let inside = self.sent.unix_nanos().saturating_sub(self.received.unix_nanos());
-        whole.saturating_sub(Duration::from_nanos(inside))
+    pub const fn exchange(&self, sent: Now, received: Now) -> Exchange {
+        Exchange { sent, taken: self.received, answered: self.sent, received }
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{self, Reader, Value};
 use super::{HeaderError, ProtocolError, is_of, sender};
+use crate::clock::delay::{Exchange, one_way};
 use crate::identity::{SessionId, UnitId};
-use crate::message::{Body, Extra, Headers, Message, same};
+use crate::message::{Body, ClockStamp, Extra, Headers, Message, same};
 use crate::subject::{Pattern, Subject};
 use crate::time::Wall;
 
@@ -45,6 +46,43 @@ pub struct Rtt {
     pub app_us: Option<u64>,
     /// Whose echo it was.
     pub peer: Option<UnitId>,
+    /// How long each way took, when both clocks are known well enough to tell.
+    pub delays: Option<Delays>,
+}
+
+/// How long a message takes to another unit and back, each way by itself (protocol, section 4, "one-way
+/// delay").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delays {
+    /// To the peer, microseconds; negative beyond the uncertainty when a clock is not what it claims.
+    pub forward_us: i64,
+    /// From the peer.
+    pub backward_us: i64,
+    /// By how much either may be wrong: what both clocks may be.
+    #[serde(rename = "delay_uncertainty_us")]
+    pub uncertainty_us: u64,
+}
+
+impl Delays {
+    /// The delays of an exchange of a unit whose clock is `own` with one whose clock is `peers`; `None`
+    /// when either does not know how far its clock is off.
+    #[must_use]
+    pub fn of(exchange: &Exchange, own: &ClockStamp, peers: &ClockStamp) -> Option<Self> {
+        let there = one_way(exchange.sent.wall, own, exchange.taken, peers)?;
+        let back = one_way(exchange.answered, peers, exchange.received.wall, own)?;
+        Some(Self {
+            forward_us: there.delay_ns / 1_000,
+            backward_us: back.delay_ns / 1_000,
+            uncertainty_us: there.uncertainty_ns.max(back.uncertainty_ns).div_ceil(1_000),
+        })
+    }
+
+    /// Whether one way takes longer than the other by more than the clocks can be wrong. An error of the
+    /// clocks lengthens one way and shortens the other, so it counts twice.
+    #[must_use]
+    pub const fn is_asymmetric(&self) -> bool {
+        self.forward_us.abs_diff(self.backward_us) > self.uncertainty_us.saturating_mul(2)
+    }
 }
 
 /// A measurement as it was read.
@@ -71,6 +109,10 @@ struct Json<'a> {
     app_rtt_us: Option<u64>,
     measurement_method: &'static str,
     peer: Option<&'a UnitId>,
+    #[serde(flatten)]
+    delays: Option<Delays>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asymmetric: Option<bool>,
 }
 
 /// What is read of the same: senders other than ours may leave out what they do not know.
@@ -81,6 +123,9 @@ struct JsonReceived {
     native_rtt_us: Option<u64>,
     app_rtt_us: Option<u64>,
     peer: Option<UnitId>,
+    forward_us: Option<i64>,
+    backward_us: Option<i64>,
+    delay_uncertainty_us: Option<u64>,
 }
 
 impl JsonReceived {
@@ -97,6 +142,9 @@ impl JsonReceived {
                     native_rtt_us: rtt.native_us,
                     app_rtt_us: rtt.app_us,
                     peer: rtt.peer.clone(),
+                    forward_us: rtt.delays.map(|delays| delays.forward_us),
+                    backward_us: rtt.delays.map(|delays| delays.backward_us),
+                    delay_uncertainty_us: rtt.delays.map(|delays| delays.uncertainty_us),
                 })
             }
         }
@@ -150,6 +198,7 @@ impl Rtt {
                 native_us: headers.read(&header::RTT_NATIVE).or(json.native_rtt_us),
                 app_us: headers.read(&header::RTT_APP).or(json.app_rtt_us),
                 peer: json.peer,
+                delays: delays(json.forward_us, json.backward_us, json.delay_uncertainty_us),
                 unit,
             },
             problems: headers.problems,
@@ -177,7 +226,7 @@ impl Rtt {
             }
         }
         Some(Received {
-            rtt: Self { unit: stamp.unit.clone(), native_us, app_us, peer: rtt.peer.clone() },
+            rtt: Self { unit: stamp.unit.clone(), native_us, app_us, peer: rtt.peer.clone(), delays: rtt.delays },
             session: Some(stamp.session.clone()),
             sequence: Some(stamp.sequence.unwrap_or(0)),
             ts: Some(stamp.tx),
@@ -194,9 +243,15 @@ impl Rtt {
             app_rtt_us: self.app_us,
             measurement_method: METHOD,
             peer: self.peer.as_ref(),
+            delays: self.delays,
+            asymmetric: self.delays.map(|delays| delays.is_asymmetric()),
         };
         Bytes::from(serde_json::to_vec(&json).expect("a struct of numbers and texts is JSON"))
     }
+}
+
+fn delays(forward_us: Option<i64>, backward_us: Option<i64>, uncertainty_us: Option<u64>) -> Option<Delays> {
+    Some(Delays { forward_us: forward_us?, backward_us: backward_us?, uncertainty_us: uncertainty_us? })
 }
 
 #[cfg(test)]

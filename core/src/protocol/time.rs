@@ -299,7 +299,7 @@ pub fn told(sent: Now, answer: &Message) -> Result<Told, ProtocolError> {
         subject: answer.subject.clone(),
         expected: "an answer that tells when the question came and the answer went",
     })?;
-    let exchange = Exchange { sent, taken: times.received, answered: times.sent, received: answer.received };
+    let exchange = times.exchange(sent, answer.received);
     let clock = ClockStamp::read(&answer.headers)?;
     Ok(Told { exchange, clock, status: read(answer)?.1 })
 }

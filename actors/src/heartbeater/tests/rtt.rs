@@ -8,7 +8,7 @@ use super::*;
 
 /// What the prober of a session of this unit measured.
 fn measured(session: u64, native_us: Option<u64>, app_us: Option<u64>) -> Message {
-    let rtt = Rtt { unit: UNIT.parse().expect("legal"), native_us, app_us, peer: None };
+    let rtt = Rtt { unit: UNIT.parse().expect("legal"), native_us, app_us, peer: None, delays: None };
     rtt.build().with(&header::SESSION_ID, Header::text(SessionId::from_random(session).as_str()))
 }
 

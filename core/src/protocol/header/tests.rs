@@ -48,6 +48,7 @@ fn read_all(headers: &Headers) -> usize {
         CLOCK_SOURCE.read(headers).is_err(),
         CLOCK_QUALITY.read(headers).is_err(),
         CLOCK_OFFSET.read(headers).is_err(),
+        CLOCK_UNCERTAINTY.read(headers).is_err(),
         HEALTH_STATUS.read(headers).is_err(),
         CPU_LOAD.read(headers).is_err(),
         MEMORY_USAGE.read(headers).is_err(),
@@ -76,7 +77,7 @@ fn read_all(headers: &Headers) -> usize {
 proptest! {
     #[test]
     fn every_number_reads_back_in_full(unsigned in any::<u64>(), signed in any::<i64>(), percent in 0..=100u8) {
-        for key in [&SEQUENCE, &UPTIME, &HEARTBEAT_INTERVAL, &RTT_NATIVE, &RTT_APP, &ACTIVE_CONNECTIONS, &PEER_COUNT, &STREAM_LAG] {
+        for key in [&SEQUENCE, &UPTIME, &HEARTBEAT_INTERVAL, &RTT_NATIVE, &RTT_APP, &ACTIVE_CONNECTIONS, &PEER_COUNT, &STREAM_LAG, &CLOCK_UNCERTAINTY] {
             reads_back(key, Value::Unsigned(unsigned), unsigned)?;
         }
         for key in [&TX_TIMESTAMP, &SERVER_RX_TIMESTAMP, &SERVER_TX_TIMESTAMP] {

@@ -8,12 +8,17 @@ use crate::time::Now;
 
 fn rtt() -> impl Strategy<Value = Rtt> {
     let peer = proptest::option::of(arbitrary::unit());
-    (arbitrary::unit(), any::<(Option<u64>, Option<u64>)>(), peer).prop_map(|(unit, (native_us, app_us), peer)| Rtt {
-        unit,
-        native_us,
-        app_us,
-        peer,
-    })
+    let measured = any::<(Option<u64>, Option<u64>)>();
+    (arbitrary::unit(), measured, peer, proptest::option::of(any::<(i64, i64, u64)>())).prop_map(
+        |(unit, (native_us, app_us), peer, delays)| {
+            let delays = delays.map(|(forward_us, backward_us, uncertainty_us)| Delays {
+                forward_us,
+                backward_us,
+                uncertainty_us,
+            });
+            Rtt { unit, native_us, app_us, peer, delays }
+        },
+    )
 }
 
 /// What the outbox of its unit hands to the bus.
@@ -60,7 +65,7 @@ proptest! {
 #[test]
 fn the_payload_is_byte_for_byte_what_existing_clients_read() {
     let (unit, peer) = (unit_named("alpha"), unit_named("bravo"));
-    let known = Rtt { unit, native_us: Some(168), app_us: Some(438), peer: Some(peer) };
+    let known = Rtt { unit, native_us: Some(168), app_us: Some(438), peer: Some(peer), delays: None };
     let message = sent(&known, &SessionId::from_random(1), at_millis(0));
     let expected = r#"{"ts":1707772800000,"unit_id":"alpha","seq":1,"native_rtt_us":168,"app_rtt_us":438,"measurement_method":"echo","peer":"bravo"}"#;
     assert_eq!(message.payload(), expected);
@@ -69,8 +74,23 @@ fn the_payload_is_byte_for_byte_what_existing_clients_read() {
 }
 
 #[test]
+fn delays_that_are_known_stand_beside_the_round_trip_and_an_asymmetry_beyond_doubt_is_flagged() {
+    let payload = |forward_us, backward_us| {
+        let delays = Some(Delays { forward_us, backward_us, uncertainty_us: 50 });
+        let peer = Some(unit_named("bravo"));
+        let rtt = Rtt { unit: unit_named("alpha"), native_us: None, app_us: Some(400), peer, delays };
+        String::from_utf8(sent(&rtt, &SessionId::from_random(1), at_millis(0)).payload().to_vec()).expect("JSON")
+    };
+    let even = payload(150, 250);
+    let expected = r#""peer":"bravo","forward_us":150,"backward_us":250,"delay_uncertainty_us":50,"asymmetric":false}"#;
+    assert!(even.ends_with(expected), "{even}");
+    let lopsided = payload(300, 100);
+    assert!(lopsided.ends_with(r#""delay_uncertainty_us":50,"asymmetric":true}"#), "{lopsided}");
+}
+
+#[test]
 fn what_was_not_measured_is_null_and_has_no_header() {
-    let unknown = Rtt { unit: unit_named("alpha"), native_us: None, app_us: None, peer: None };
+    let unknown = Rtt { unit: unit_named("alpha"), native_us: None, app_us: None, peer: None, delays: None };
     let message = sent(&unknown, &SessionId::from_random(1), at_millis(0));
     let expected = r#"{"ts":1707772800000,"unit_id":"alpha","seq":1,"native_rtt_us":null,"app_rtt_us":null,"measurement_method":"echo","peer":null}"#;
     assert_eq!(message.payload(), expected);
