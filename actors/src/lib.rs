@@ -25,6 +25,7 @@ pub mod monitor;
 pub mod nats;
 pub mod prober;
 mod round_trips;
+pub mod time_guardian;
 
 use nunect_core::Catalog;
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ pub use logs::Logs;
 pub use monitor::Monitor;
 pub use nats::Nats;
 pub use prober::Prober;
+pub use time_guardian::TimeGuardian;
 
 /// Every kind of actor in this crate.
 #[must_use]
@@ -46,6 +48,7 @@ pub fn catalog() -> Catalog {
         .with::<Monitor>()
         .with::<Echo>()
         .with::<Prober>()
+        .with::<TimeGuardian>()
         .with::<Commands>()
         .with::<Cluster>()
         .with::<Logs>()

@@ -264,8 +264,11 @@ impl TimeStatus {
     }
 }
 
+/// `ts` and `seq` of a payload.
+type Numbered = (Option<u64>, Option<u64>);
+
 /// `ts` and `seq` of a payload, and the rest of it.
-fn read(message: &Message) -> Result<((Option<u64>, Option<u64>), TimeStatus), ProtocolError> {
+fn read(message: &Message) -> Result<(Numbered, TimeStatus), ProtocolError> {
     if let Body::Time(payload) = &message.body {
         let stamp = message.headers.stamp();
         let (ts, sequence) = (stamp.map(|stamp| stamp.tx.unix_millis()), stamp.and_then(|stamp| stamp.sequence));
