@@ -18,6 +18,7 @@ use crate::message::ClockStamp;
 use crate::time::{Mono, Now, Wall};
 
 pub mod delay;
+pub mod sync;
 
 /// What a node says about its clock, and for how long that holds.
 ///
