@@ -18,6 +18,22 @@ struct Chronyd {
     command_port: u16,
 }
 
+/// Starts chronyd with the configuration in `folder`. As its user stands whoever runs the test: it is to be able
+/// to write there.
+fn spawn(folder: &Scratch) -> Child {
+    let log = || File::options().create(true).append(true).open(folder.path().join("log")).expect("a file of ours");
+    let user = Command::new("id").arg("-un").output().expect("coreutils").stdout;
+    tool("chronyd")
+        .args(["-x", "-d", "-U", "-u", String::from_utf8_lossy(&user).trim(), "-f"])
+        .arg(folder.path().join("conf"))
+        .stdout(log())
+        .stderr(log())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("chronyd cannot be started ({error}): run the tests by `bash tools/test`, or apt-get install chrony")
+        })
+}
+
 fn free_port() -> u16 {
     StdUdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
 }
@@ -44,16 +60,7 @@ impl Chronyd {
             at("drift"),
         );
         folder.write("conf", &configuration);
-        let log = || File::create(folder.path().join("log")).expect("a file of ours");
-        let user = if rustix::process::geteuid().is_root() { &["-u", "root"][..] } else { &["-U"] };
-        let process = tool("chronyd")
-            .args(["-x", "-d"])
-            .args(user)
-            .args(["-f", &at("conf")])
-            .stdout(log())
-            .stderr(log())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chronyd cannot be started ({error}); on Debian: apt-get install chrony"));
+        let process = spawn(&folder);
         let chronyd = Self { folder, process, command_port };
         chronyd.wait_for("its sockets", || chronyd.folder.path().join("socket").exists());
         chronyd
@@ -91,7 +98,9 @@ impl Chronyd {
         let port = self.command_port.to_string();
         let mut chronyc = tool("chronyc");
         chronyc.args(["-h", "127.0.0.1", "-p", &port, "-n"]).args(arguments);
-        chronyc.output().unwrap_or_else(|error| panic!("chronyc ({error}); on Debian: apt-get install chrony"))
+        chronyc.output().unwrap_or_else(|error| {
+            panic!("chronyc cannot be run ({error}): run the tests by `bash tools/test`, or apt-get install chrony")
+        })
     }
 
     /// What `chronyc` says of it.
@@ -217,12 +226,7 @@ async fn a_chronyd_that_is_started_anew_is_found_at_once() {
     let unread = read(&mut reader).await.expect_err("it is gone");
     assert_eq!(unread.cause, Obstacle::Absent, "{unread}");
     assert!(unread.detail.contains("its command port is closed"), "{unread}");
-    gone.process = tool("chronyd")
-        .args(["-x", "-d", "-u", "root", "-f"])
-        .arg(gone.folder.path().join("conf"))
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chronyd");
+    gone.process = spawn(&gone.folder);
     gone.wait_for("an answer", || gone.chronyc(&["-c", "tracking"]).status.success());
     read(&mut reader).await.expect("a status");
 }

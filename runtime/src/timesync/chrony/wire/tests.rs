@@ -1,4 +1,4 @@
-//! The datagrams were recorded from chronyd 4.3 (Debian 4.3-2+deb12u1) on loopback: `chronyd -x -d -f FILE` with
+//! The datagrams were recorded from chronyd 4.3 (Debian 4.3-2+deb12u3) on loopback: `chronyd -x -d -f FILE` with
 //! a server, a client of it with a reference clock and a source that never answers, and a client over IPv6 with
 //! `offset 0.005`; asked with a UDP socket of Python under the sequence number 0x01020304.
 
@@ -263,7 +263,8 @@ proptest! {
         let value = value * 2.0_f64.powi(scale);
         let back = float_of(float_bits(value));
         // One unit of the coefficient; below 2^-88 the exponent has no room left.
-        prop_assert!((back - value).abs() <= (value.abs() * 2.0_f64.powi(-23)).max(2.0_f64.powi(-88)), "{value} {back}");
+        let unit = (value.abs() * 2.0_f64.powi(-23)).max(2.0_f64.powi(-88));
+        prop_assert!((back - value).abs() <= unit, "{value} {back}");
     }
 
     #[test]
