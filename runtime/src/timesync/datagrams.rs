@@ -243,12 +243,16 @@ fn remove_if_left_behind(path: &Path) {
 
 /// What an error of the system says about the daemon.
 fn unread(daemon: &Peer, error: &io::Error) -> Unread {
-    let (cause, why) = match error.kind() {
-        ErrorKind::NotFound => (Obstacle::Absent, "there is no such socket".to_owned()),
-        ErrorKind::ConnectionRefused => (Obstacle::Absent, "nobody listens there".to_owned()),
-        ErrorKind::PermissionDenied => (Obstacle::Denied, format!("this process may not talk to it: {error}")),
+    let kind = error.kind();
+    let (cause, why) = if kind == ErrorKind::NotFound {
+        (Obstacle::Absent, "there is no such socket".to_owned())
+    } else if kind == ErrorKind::ConnectionRefused {
+        (Obstacle::Absent, "nobody listens there".to_owned())
+    } else if kind == ErrorKind::PermissionDenied {
+        (Obstacle::Denied, format!("this process may not talk to it: {error}"))
+    } else {
         // Whatever else it is, nobody is there who could be asked: no route, no socket of this kind, gone.
-        _ => (Obstacle::Absent, format!("it cannot be talked to: {error}")),
+        (Obstacle::Absent, format!("it cannot be talked to: {error}"))
     };
     Unread::new(cause, format!("{daemon}: {why}"))
 }
