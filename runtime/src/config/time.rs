@@ -38,6 +38,9 @@ pub struct TimeSection {
     /// The PTP domain (IEEE 1588).
     #[garde(range(max = 127))]
     pub ptp_domain: u8,
+    /// PTP's transportSpecific (majorSdoId of IEEE 1588-2019), as ptp4l.conf has it; 1 for IEEE 802.1AS.
+    #[garde(range(max = 15))]
+    pub ptp_transport_specific: u8,
     /// The grandmaster that is to be followed; another one is reported. Absent: any.
     #[garde(inner(custom(master)))]
     pub ptp_master: Option<String>,
@@ -67,6 +70,7 @@ impl Default for TimeSection {
             mode: TimeMode::default(),
             ptp_socket: None,
             ptp_domain: 0,
+            ptp_transport_specific: 0,
             ptp_master: None,
             ptp_hw_timestamp: None,
             chrony: None,
