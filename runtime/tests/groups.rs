@@ -54,7 +54,8 @@ impl Actor for Fragile {
             | Input::Node(_)
             | Input::Link(_)
             | Input::Log(_)
-            | Input::Port(..) => {}
+            | Input::Port(..)
+            | Input::Clock(_) => {}
         }
         Ok(())
     }
