@@ -110,7 +110,7 @@ async fn a_daemon_that_answers_nothing_costs_its_patience() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_answers_too_late_is_heard_in_the_next_round_as_a_stray() {
+async fn answers_that_come_too_late_reach_nobody() {
     let mut first = true;
     let fake = Fake::new(move |socket, question, from| {
         if std::mem::take(&mut first) {
@@ -120,7 +120,7 @@ async fn a_daemon_that_answers_too_late_is_heard_in_the_next_round_as_a_stray() 
     });
     let mut reader = reader_of(&fake.place);
     assert_eq!(read(&mut reader).await.expect_err("too late").cause, Obstacle::Silent);
-    // Its conversation is closed: what comes late reaches nobody.
+    // Its conversation is closed: no later round hears them.
     tokio::time::sleep(Duration::from_millis(100)).await;
     read(&mut reader).await.expect("a status");
     assert_eq!(reader.counters(), counted(4, 2, 0, 0));
