@@ -229,6 +229,12 @@ impl Client {
         answers.map_err(|error| self.failure(&subject, error))
     }
 
+    /// Why nothing came in time to what was [sent](Self::send) on `subject`.
+    pub(super) fn unanswered(&self, subject: &Subject) -> Failure {
+        let refused = self.bus.refusals(0).iter().any(|refused| refused.subject == subject.as_str());
+        self.failure(subject, if refused { RequestError::Refused } else { RequestError::Timeout })
+    }
+
     fn failure(&self, subject: &Subject, error: RequestError) -> Failure {
         match error {
             RequestError::Timeout => Failure::Timeout(self.timeout),

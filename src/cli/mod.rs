@@ -14,6 +14,7 @@ mod probe;
 mod problem;
 mod reach;
 mod sim;
+mod time;
 mod units;
 mod up;
 mod wire;
@@ -61,6 +62,8 @@ enum Command {
     Units(units::Arguments),
     /// Show how a unit does and how long it takes to answer.
     Probe(probe::Arguments),
+    /// Show what units know of their clocks, or how far this machine's is from one of them.
+    Time(time::Arguments),
     /// Show a node's supervision tree.
     Tree(operate::Tree),
     /// Do harm to an actor of a node whose configuration allows it, to see it recover.
@@ -96,6 +99,7 @@ pub(crate) fn main(catalog: &Catalog, ports: &Ports) -> ExitCode {
         Command::Sim(command) => sim::run(&command, catalog, &console),
         Command::Units(arguments) => units::run(&arguments, &console),
         Command::Probe(arguments) => probe::run(&arguments, &console),
+        Command::Time(arguments) => time::run(&arguments, &console),
         Command::Tree(arguments) => operate::tree(&arguments, &console),
         Command::Chaos(arguments) => operate::chaos(&arguments, &console),
         Command::LogLevel(arguments) => operate::log_level(&arguments, &console),

@@ -46,6 +46,8 @@ pub(super) struct Session {
     runtime: tokio::runtime::Runtime,
     /// The client.
     pub(super) client: Arc<Client>,
+    /// The node whose control socket it is; none behind a server.
+    pub(super) node: Option<UnitId>,
 }
 
 impl Session {
@@ -146,7 +148,7 @@ pub(super) fn connect(target: Target, timeout: Duration) -> Result<Session, Lost
     let clock = Clock::new();
     let me = identity().map_err(|error| broken(error.to_string()))?;
     let client = |bus: Arc<dyn Bus>| Arc::new(Client::new(bus, clock, me.unit.clone(), me.session.clone(), timeout));
-    let client = match target {
+    let (client, node) = match target {
         Target::Nats(urls, credentials) => {
             let greeted = anybody(&urls, timeout)?;
             let shown = shown(&urls);
@@ -163,15 +165,16 @@ pub(super) fn connect(target: Target, timeout: Duration) -> Result<Session, Lost
             let bus = bus.map_err(|error| broken(format!("{shown}: {}", problem::causes(&error))))?;
             let client = client(Arc::new(bus));
             runtime.block_on(client.connected()).map_err(|failure| refused(&shown, &failure, greeted))?;
-            client
+            (client, None)
         }
         Target::Socket(path) => {
             let bus = runtime.block_on(ControlBus::connect(&path, clock));
             let bus = bus.map_err(|error| unreached(&error))?;
-            client(Arc::new(bus))
+            let node = bus.identity().unit.clone();
+            (client(Arc::new(bus)), Some(node))
         }
     };
-    Ok(Session { runtime, client })
+    Ok(Session { runtime, client, node })
 }
 
 /// A name that no node has, and a session of its own.

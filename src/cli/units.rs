@@ -17,9 +17,9 @@ use super::reach::Reach;
 use super::wire::fail;
 
 /// How often a table that is watched is drawn anew.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+pub(super) const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// A terminal's word for an empty screen.
-const CLEAR: &str = "\x1b[2J\x1b[H";
+pub(super) const CLEAR: &str = "\x1b[2J\x1b[H";
 
 /// What `nunect units` is told.
 #[derive(Debug, Args)]
@@ -55,7 +55,10 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> u8 {
 }
 
 /// Every unit, by its ID.
-async fn ask(client: &Client) -> Result<Vec<UnitStatus>, Failure> {
+///
+/// # Errors
+/// When no monitor answers.
+pub(super) async fn ask(client: &Client) -> Result<Vec<UnitStatus>, Failure> {
     let mut rows: BTreeMap<UnitId, UnitStatus> = BTreeMap::new();
     let mut question = Some(Question::default());
     while let Some(asked) = question {
