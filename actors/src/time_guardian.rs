@@ -191,14 +191,16 @@ impl Actor for TimeGuardian {
         let master = config.ptp_master.as_deref().map(str::parse).transpose();
         let master = master.map_err(|error: NoClock| ConfigError::new("ptp_master", error.to_string()))?;
         let interval = config.interval.0;
-        let rules = Rules { master, domain: config.ptp_domain, interval, drift_ppb: ppb(config.holdover_drift_ppm) };
+        let hold = interval.saturating_mul(HOLD_INTERVALS).max(HOLD_MIN);
+        let drift_ppb = ppb(config.holdover_drift_ppm);
+        let rules = Rules { master, domain: config.ptp_domain, interval, hold, drift_ppb };
         Ok(Self {
             unit: birth.unit.clone(),
             mode: config.mode,
             rules,
             required: config.required,
             holdover_max: config.holdover_max.0,
-            hold: interval.saturating_mul(HOLD_INTERVALS).max(HOLD_MIN),
+            hold,
             config: TimeConfig {
                 mode: config.mode.as_str().to_owned(),
                 ntp_servers: config.ntp_servers,
@@ -265,6 +267,9 @@ impl Actor for TimeGuardian {
             | Input::Link(_)
             | Input::Log(_)
             | Input::Port(..) => {}
+        }
+        if heard.is_none() {
+            self.glance(now, out);
         }
         self.decide(now, out);
         self.claim(now.mono, heard, out);

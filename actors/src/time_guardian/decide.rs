@@ -41,10 +41,7 @@ impl TimeGuardian {
     pub(super) fn hear(&mut self, report: &ClockReport, now: Now, out: &mut Effects) -> TimeDaemon {
         let at = Now { mono: report.at.mono.min(now.mono), wall: report.at.wall };
         if let Some(by_ns) = self.steps.see(at) {
-            self.step(by_ns);
-            if let Some(by_ms) = steps::told(by_ns) {
-                out.emit(Event::ClockStepped { by_ms });
-            }
+            self.step(by_ns, out);
         }
         let rules = self.rules;
         let source = self.source_mut(report.daemon);
@@ -70,14 +67,29 @@ impl TimeGuardian {
         report.daemon
     }
 
+    /// Sees to it that nothing is claimed of a clock that was set since its daemons were heard: in holdover, they
+    /// may have nothing to say for long.
+    pub(super) fn glance(&mut self, now: Now, out: &mut Effects) {
+        if matches!(self.state, State::Holdover(_))
+            && let Some(by_ns) = self.steps.glance(now)
+        {
+            self.step(by_ns, out);
+        }
+    }
+
     /// The wall clock stepped.
-    fn step(&mut self, by_ns: i64) {
+    fn step(&mut self, by_ns: i64, out: &mut Effects) {
+        if let Some(by_ms) = steps::told(by_ns) {
+            out.emit(Event::ClockStepped { by_ms });
+        }
         self.sources.iter_mut().for_each(|source| source.step(by_ns));
         match &mut self.state {
             State::Holdover(holdover) => holdover.step(by_ns),
             // Nobody can tell whether that claim was made before the step or after it.
             State::Inherited(_) => self.settles_at = Some(Mono::ZERO),
-            State::Unsynced | State::Following(..) => {}
+            // The report that shows the step may be the one that shows the loss of the source.
+            State::Following(_, estimate) => estimate.step(by_ns),
+            State::Unsynced => {}
         }
         self.renew = true;
     }

@@ -31,6 +31,8 @@ pub(crate) struct Rules {
     pub(crate) master: Option<Grandmaster>,
     pub(crate) domain: u8,
     pub(crate) interval: Duration,
+    /// How long what a daemon said counts when it says nothing any more.
+    pub(crate) hold: Duration,
     /// By how much a clock may drift that nothing steers, parts per billion.
     pub(crate) drift_ppb: u64,
 }
@@ -77,6 +79,14 @@ pub(crate) struct Estimate {
     pub(crate) measured: Mono,
     /// A pulse on a wire, and not a message.
     pub(crate) pulse: bool,
+}
+
+impl Estimate {
+    /// The wall clock stepped.
+    pub(crate) const fn step(&mut self, by_ns: i64) {
+        self.offset_ns = self.offset_ns.saturating_add(by_ns);
+        self.bound.ns = self.bound.ns.saturating_add(by_ns.unsigned_abs());
+    }
 }
 
 /// What a step of the wall clock does to a source until it has measured again.
@@ -224,6 +234,9 @@ impl Source {
         {
             self.window.clear();
         }
+        if self.heard.is_some_and(|heard| at.mono.since(heard) >= rules.hold) {
+            self.forget("its reader told nothing for a while");
+        }
         let worth = self.worth();
         self.heard = Some(at.mono);
         self.verdict = match &report.answer {
@@ -231,9 +244,8 @@ impl Source {
             Err(unread) => Err(unread.detail.clone()),
         };
         self.answer = Some(report.answer.clone());
-        if self.verdict.is_err() {
-            self.window.clear();
-            (self.class, self.raw_ns, self.note) = (None, None, None);
+        if let Err(reason) = &self.verdict {
+            self.forget(reason.clone());
         }
         self.steady = match (self.steady, self.worth()) {
             (Some((since, count)), Some(now)) if Some(now) == worth => Some((since, count.saturating_add(1))),
@@ -241,6 +253,13 @@ impl Source {
             (_, None) => None,
         };
         news
+    }
+
+    /// It is of no use: what it measured before will tell nothing of what it measures then.
+    fn forget(&mut self, reason: impl Into<Reason>) {
+        self.window.clear();
+        self.verdict = Err(reason.into());
+        (self.class, self.raw_ns, self.note) = (None, None, None);
     }
 
     /// Its place among the sources, the best first (protocol, section 4, "source choice"); none when it is of
@@ -325,8 +344,7 @@ impl Source {
         let before = self.stepped.map_or(0, |stepped| stepped.by_ns);
         self.stepped = Some(Stepped { by_ns: before.saturating_add(by_ns), key: None });
         if let Ok(estimate) = &mut self.verdict {
-            estimate.offset_ns = estimate.offset_ns.saturating_add(by_ns);
-            estimate.bound.ns = estimate.bound.ns.saturating_add(by_ns.unsigned_abs());
+            estimate.step(by_ns);
         }
     }
 
@@ -374,6 +392,3 @@ fn age_ns(later: Now, earlier_ns: u64) -> i64 {
 fn before(at: Now, ns: i64, at_most: Duration) -> Mono {
     at.mono - Duration::from_nanos(u64::try_from(ns).unwrap_or(0).min(nanos(at_most)))
 }
-
-#[cfg(test)]
-mod tests;

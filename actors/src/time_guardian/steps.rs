@@ -29,14 +29,26 @@ impl Steps {
         if before.is_some() || self.before.is_none() {
             self.before = Some(at);
         }
-        let before = before?;
-        let passed = at.mono.since(before.mono);
-        let shown = i128::from(at.wall.unix_nanos()) - i128::from(before.wall.unix_nanos());
-        let stepped = shown - i128::from(nanos(passed));
-        let tolerance = nanos(TOLERANCE).saturating_add(nanos(passed) / 1_000_000 * TOLERANCE_PPM);
-        let stepped = i64::try_from(stepped).unwrap_or(if stepped < 0 { i64::MIN } else { i64::MAX });
-        (stepped.unsigned_abs() > tolerance).then_some(stepped)
+        step(before?, at, TOLERANCE)
     }
+
+    /// The same by clocks that were not read together: only a large step is one, since whoever read them may have
+    /// had to wait between the one and the other.
+    pub(crate) fn glance(&mut self, now: Now) -> Option<i64> {
+        let stepped = step(self.before.filter(|before| before.mono <= now.mono)?, now, TOLD_MIN)?;
+        self.before = Some(now);
+        Some(stepped)
+    }
+}
+
+/// By how many nanoseconds the wall clock stepped between two readings, if by more than is to be tolerated.
+fn step(before: Now, at: Now, tolerance: Duration) -> Option<i64> {
+    let passed = at.mono.since(before.mono);
+    let shown = i128::from(at.wall.unix_nanos()) - i128::from(before.wall.unix_nanos());
+    let stepped = shown - i128::from(nanos(passed));
+    let tolerance = nanos(tolerance).saturating_add(nanos(passed) / 1_000_000 * TOLERANCE_PPM);
+    let stepped = i64::try_from(stepped).unwrap_or(if stepped < 0 { i64::MIN } else { i64::MAX });
+    (stepped.unsigned_abs() > tolerance).then_some(stepped)
 }
 
 /// The step as the event that this actor tells, in milliseconds; none when nobody or somebody else does.
@@ -65,6 +77,18 @@ mod tests {
         assert_eq!(step(at(1_000, 1_051)), Some(51_000));
         assert_eq!(step(at(1_001_000, 1_001_150)), None);
         assert_eq!(step(at(1_001_000, 1_000_849)), Some(-151_000));
+    }
+
+    #[test]
+    fn a_glance_sees_large_steps_only_and_once() {
+        let mut steps = Steps::default();
+        assert_eq!(steps.glance(at(1_000, 5_000)), None, "nothing to compare with");
+        assert_eq!(steps.see(at(1_000, 1_000)), None);
+        assert_eq!(steps.glance(at(2_000, 2_900)), None, "whoever read the clocks may have waited");
+        assert_eq!(steps.see(at(3_000, 3_000)), None);
+        assert_eq!(steps.glance(at(4_000, 34_000)), Some(30_000_000));
+        assert_eq!(steps.glance(at(5_000, 35_000)), None);
+        assert_eq!(steps.see(at(6_000, 36_000)), None);
     }
 
     #[test]

@@ -38,7 +38,10 @@ const WANDER_MIN: f64 = 1.0;
 const OUTLIER: f64 = 6.0;
 
 /// The variance of a frequency that nothing is known of, in ppb²: 2 % is possible.
-const UNKNOWN: f64 = 4e14;
+const UNKNOWN: f64 = FREQUENCY_MAX * FREQUENCY_MAX;
+
+/// More than this, in ppb, no oscillator is off: it was the wall clock that jumped.
+const FREQUENCY_MAX: f64 = 2e7;
 
 /// The deviations that the uncertainty covers.
 const COVERED: f64 = 4.0;
@@ -140,7 +143,7 @@ impl Servo {
         let surprise = (measured - last.left) / STEP_S - self.correction - self.frequency;
         let noise = 2.0 * PULSE_NS * PULSE_NS / (STEP_S * STEP_S);
         let expected = self.variance + noise;
-        if surprise * surprise > OUTLIER * OUTLIER * expected {
+        if surprise.abs() > FREQUENCY_MAX || surprise * surprise > OUTLIER * OUTLIER * expected {
             // A jump of the wall clock is forgotten after this step, a new drift is learned from the next.
             self.variance = UNKNOWN;
             return;

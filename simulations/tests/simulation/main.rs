@@ -4,6 +4,7 @@ mod checkers;
 mod clocks;
 mod faults;
 mod groups;
+mod guardian;
 mod host;
 mod library;
 mod mesh;

@@ -108,7 +108,13 @@ impl Actor for Puppet {
                 }
             }
             Input::Stopping(reason) => out.emit(told("stopping", &format!("{reason:?}"))),
-            Input::Host(_) | Input::Bus(_) | Input::Node(_) | Input::Link(_) | Input::Log(_) | Input::Port(..) => {}
+            Input::Host(_)
+            | Input::Bus(_)
+            | Input::Node(_)
+            | Input::Link(_)
+            | Input::Clock(_)
+            | Input::Log(_)
+            | Input::Port(..) => {}
         }
         Ok(())
     }
