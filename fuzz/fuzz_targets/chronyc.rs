@@ -1,0 +1,4 @@
+//! The reader of what chronyc prints, on any bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nunect_runtime::timesync::chrony::tools::fuzz_chronyc(data));
