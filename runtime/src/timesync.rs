@@ -10,6 +10,11 @@ pub mod gpsd;
 pub mod kernel;
 pub mod ptp;
 
+pub use chrony::ChronyReader;
+pub use gpsd::GpsdReader;
+pub use kernel::KernelReader;
+pub use ptp::PtpReader;
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -37,7 +42,17 @@ pub trait ClockReader: Send {
 #[must_use]
 pub fn readers(time: &TimeSection) -> Vec<Box<dyn ClockReader>> {
     let wanted = |mode| time.mode == TimeMode::Auto || time.mode == mode;
-    let readers: Vec<Box<dyn ClockReader>> = Vec::new();
-    let _ = (wanted(TimeMode::Ptp), wanted(TimeMode::Gps), wanted(TimeMode::Chrony));
+    let mut readers: Vec<Box<dyn ClockReader>> = Vec::new();
+    if wanted(TimeMode::Ptp) {
+        readers.push(Box::new(PtpReader::new(time)));
+    }
+    if wanted(TimeMode::Gps) {
+        readers.push(Box::new(GpsdReader::new(time)));
+    }
+    if wanted(TimeMode::Chrony) {
+        readers.push(Box::new(ChronyReader::new(time)));
+        // An NTP daemon that cannot be read has still told the kernel.
+        readers.push(Box::new(KernelReader::new()));
+    }
     readers
 }
