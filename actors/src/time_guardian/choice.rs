@@ -80,6 +80,3 @@ pub(crate) fn choose(held: Option<Held>, candidates: &[Candidate]) -> Option<Hel
     let better = candidates.iter().filter(|other| other.worth < present.worth && (worse || other.steady));
     best(&mut better.into_iter()).or(Some(Held { daemon: present.daemon, worth: present.worth }))
 }
-
-#[cfg(test)]
-mod tests;
