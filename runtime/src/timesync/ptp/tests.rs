@@ -223,7 +223,6 @@ async fn the_grandmaster_tells_its_address_when_one_is_configured() {
             let others = recorded("boundary", question).into_iter().take(1);
             others.chain(recorded("grandmaster", question)).collect()
         }
-        // The grandmaster that was recorded twice changed its identity: what the follower says counts.
         DataSet::Current
         | DataSet::Parent
         | DataSet::TimeProperties
