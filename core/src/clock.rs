@@ -190,7 +190,9 @@ pub struct NoClock(pub String);
 impl FromStr for Grandmaster {
     type Err = NoClock;
     fn from_str(text: &str) -> Result<Self, NoClock> {
-        if let Ok(address) = text.parse() {
+        // Eight pairs would also be an IPv6 address that nobody has.
+        let is_pairs = text.split(':').all(|pair| pair.len() == 2);
+        if let Some(address) = text.parse().ok().filter(|_| !is_pairs) {
             return Ok(Self::Address(address));
         }
         let error = || NoClock(text.to_owned());
