@@ -5,6 +5,7 @@ mod configuration;
 mod host;
 mod place;
 mod server;
+mod time;
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -66,6 +67,11 @@ impl Finding {
         Self { verdict: Verdict::Info, ..Self::ok(check, what) }
     }
 
+    /// Worth knowing, with what could be done.
+    fn advice(check: &'static str, what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { help: help.into(), ..Self::info(check, what) }
+    }
+
     fn warning(check: &'static str, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { verdict: Verdict::Warning, help: help.into(), ..Self::ok(check, what) }
     }
@@ -109,7 +115,7 @@ const CHECKS: [Check; 13] = [
     place::log_folder,
     host::nats_server,
     host::file_descriptors,
-    host::time_daemons,
+    time::sources,
 ];
 
 /// Looks at everything.

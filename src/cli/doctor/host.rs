@@ -1,20 +1,12 @@
 //! What the machine offers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Context, Finding};
 
 /// Files that a node keeps open at most, with its clients: beyond it connections fail.
 const FILES_MIN: u64 = 1_024;
-
-/// Where time daemons listen.
-const TIME_DAEMONS: [(&str, &str); 4] = [
-    ("chronyd", "/run/chrony/chronyd.sock"),
-    ("chronyd", "/var/run/chrony/chronyd.sock"),
-    ("ptp4l", "/run/ptp4l"),
-    ("ptp4l", "/var/run/ptp4l"),
-];
 
 /// The nats-server that `nunect up --with-nats` would run.
 pub(super) fn nats_server(context: &Context<'_>) -> Vec<Finding> {
@@ -49,16 +41,4 @@ pub(super) fn file_descriptors(_: &Context<'_>) -> Vec<Finding> {
         }
         Some(limit) => Finding::ok(check, format!("at most {limit}")),
     }]
-}
-
-/// Who steers the clock, as far as a socket tells.
-pub(super) fn time_daemons(_: &Context<'_>) -> Vec<Finding> {
-    let mut names: Vec<&str> =
-        TIME_DAEMONS.iter().filter(|(_, path)| Path::new(path).exists()).map(|(name, _)| *name).collect();
-    names.dedup();
-    let what = match names.as_slice() {
-        [] => "no socket of chronyd or ptp4l: whether something steers the clock is not known".to_owned(),
-        names => format!("{} is there", names.join(" and ")),
-    };
-    vec![Finding::info("clock", what)]
 }
