@@ -128,11 +128,13 @@ fn any_kernel() -> BoxedStrategy<Said> {
         .boxed()
 }
 
+type Make = Box<dyn Fn(&World, Wall) -> Reading>;
+
 /// What a daemon says, as it depends on the present.
 struct Said {
     daemon: TimeDaemon,
     ago_ns: i64,
-    make: Box<dyn Fn(&World, Wall) -> Reading>,
+    make: Make,
 }
 
 impl std::fmt::Debug for Said {
