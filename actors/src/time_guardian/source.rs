@@ -211,8 +211,8 @@ impl Source {
         }
     }
 
-    /// Whether what is told of it at once is not what `other` was: the state of the port, the grandmaster,
-    /// the server, or whether it answers at all.
+    /// Whether `answer` changes what is told at once: the state of the port, the grandmaster, the server, or
+    /// whether it answers at all.
     fn is_news(&self, answer: &Result<Reading, Unread>) -> bool {
         match (&self.answer, answer) {
             (Some(Ok(Reading::Ptp(before))), Ok(Reading::Ptp(now))) => {
