@@ -11,6 +11,7 @@ mod operate;
 mod probe;
 mod reach;
 mod sim;
+mod time;
 #[path = "../support/unit.rs"]
 mod unit;
 mod units;

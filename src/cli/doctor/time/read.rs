@@ -3,7 +3,7 @@
 //! Whether a node goes by it is for the actor `time_guardian`; here are the conditions that a person can mend.
 
 use nunect_core::clock::{
-    GpsPulse, GpsStatus, Grandmaster, KernelStatus, Leap, NtpStatus, PtpState, PtpStatus, PulseKind, Reading,
+    GpsFix, GpsPulse, GpsStatus, Grandmaster, KernelStatus, Leap, NtpStatus, PtpState, PtpStatus, PulseKind, Reading,
     TimeDaemon,
 };
 use nunect_runtime::config::TimeSection;
@@ -136,6 +136,14 @@ fn gps(status: &GpsStatus) -> (Vec<Finding>, bool) {
     let device = status.device.as_deref().map_or_else(|| "no receiver".to_owned(), plain);
     let used = status.satellites.map(|number| format!(", {number} satellites")).unwrap_or_default();
     let has = format!("{device}, {}{used}", status.fix);
+    let has_fix = match status.fix {
+        GpsFix::TwoD | GpsFix::ThreeD => true,
+        GpsFix::Unknown | GpsFix::No => false,
+    };
+    if !has_fix && status.pulse.is_some() {
+        let help = "give its antenna a free view of the sky, and wait for a fix";
+        return (vec![Finding::warning(GPS, format!("{has}: its pulse is worth nothing yet"), help)], false);
+    }
     match status.pulse {
         Some(pulse @ GpsPulse { kind: PulseKind::Pps, .. }) => {
             let (offset, error) = (span(pulse.offset_ns()), bound(pulse.error_ns));

@@ -266,6 +266,10 @@ fn a_receiver_without_a_pulse_tells_no_time_worth_having() {
     assert_says(&said(None), &["Info time source: none"]);
     assert_says(&said(Some(PulseKind::Toff)), &["Info gpsd", "no pulse; by its messages the clock is off by 700 ns"]);
     assert_says(&said(Some(PulseKind::Toff)), &["Ok time source: gpsd"]);
+    let Reading::Gps(mut blind) = gps(Some(PulseKind::Pps)) else { panic!("a receiver") };
+    blind.fix = GpsFix::No;
+    let said = self::said(&time(TimeMode::Auto), &[(TimeDaemon::Gpsd, Ok(Reading::Gps(blind)))], unknown);
+    assert_says(&said, &["Warning gpsd: /dev/pps0, no fix", "its pulse is worth nothing yet; give its antenna"]);
 }
 
 #[test]
