@@ -13,7 +13,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use nunect_core::clock::{ClockClaim, Grandmaster, NoClock};
+use nunect_core::clock::{ClockClaim, Grandmaster, NoClock, TimeMode};
 use nunect_core::config::period_within;
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::time::{self, SyncEvent, TimeConfig};
@@ -106,21 +106,6 @@ impl Default for TimeGuardianConfig {
             holdover_drift_ppm: 15.0,
         }
     }
-}
-
-/// Which source of time counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeMode {
-    /// The best there is: PTP, else GPS with PPS, else NTP.
-    #[default]
-    Auto,
-    /// PTP, from ptp4l.
-    Ptp,
-    /// NTP, from chronyd or whoever told the kernel.
-    Chrony,
-    /// GPS, from gpsd.
-    Gps,
 }
 
 /// A `garde` rule: what names a PTP clock.

@@ -29,6 +29,7 @@ mod yaml;
 pub use changes::Changes;
 pub use environment::environment;
 pub use file::read_file;
+pub use nunect_core::clock::TimeMode;
 pub use problem::{Origin, Place, Problem, SourceFile};
 pub use profile::{
     ChaosSection, ConnectionSection, ControlSection, HealthSection, Level, LogFileSection, LoggingSection,
@@ -36,7 +37,7 @@ pub use profile::{
 };
 pub use shape::schema;
 pub use supervision::{ChildSection, GroupSection, SupervisionSection};
-pub use time::{Daemon, TimeMode, TimeSection};
+pub use time::{Daemon, TimeSection};
 pub use values::{BusUrl, HostPort, Secret};
 
 use check::Check;

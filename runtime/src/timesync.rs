@@ -21,7 +21,7 @@ use std::pin::Pin;
 use nunect_core::clock::{ReaderCounters, Reading, TimeDaemon, Unread};
 
 use crate::clock::Clock;
-use crate::config::{TimeMode, TimeSection};
+use crate::config::TimeSection;
 
 /// What comes of asking a daemon once.
 pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Reading, Unread>> + Send + 'a>>;
@@ -41,15 +41,14 @@ pub trait ClockReader: Send {
 /// The readers that a node needs for what its configuration says.
 #[must_use]
 pub fn readers(time: &TimeSection) -> Vec<Box<dyn ClockReader>> {
-    let wanted = |mode| time.mode == TimeMode::Auto || time.mode == mode;
     let mut readers: Vec<Box<dyn ClockReader>> = Vec::new();
-    if wanted(TimeMode::Ptp) {
+    if time.mode.allows(TimeDaemon::Ptp4l) {
         readers.push(Box::new(PtpReader::new(time)));
     }
-    if wanted(TimeMode::Gps) {
+    if time.mode.allows(TimeDaemon::Gpsd) {
         readers.push(Box::new(GpsdReader::new(time)));
     }
-    if wanted(TimeMode::Chrony) {
+    if time.mode.allows(TimeDaemon::Chronyd) {
         readers.push(Box::new(ChronyReader::new(time)));
         // An NTP daemon that cannot be read has still told the kernel.
         readers.push(Box::new(KernelReader::new()));

@@ -151,7 +151,7 @@ impl<S: Subscriber> Layer<S> for ConsoleLayer {
             });
         }
         let time = self.console.paint(Tone::Dim, &time_of_day(wall));
-        let who = self.console.paint(Tone::Dim, &format!("{comp:<12}"));
+        let who = self.console.paint(Tone::Dim, &format!("{comp:<13}"));
         let mut text = self.console.paint(tone(*metadata.level()), &words.msg);
         if metadata.target() != telemetry::TARGET {
             for (name, value) in &words.others {

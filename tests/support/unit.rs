@@ -37,8 +37,8 @@ pub(crate) struct Said {
 }
 
 /// The actors that every node has, in the order in which they start.
-pub(crate) const ACTORS: [&str; 8] =
-    ["heartbeater", "monitor", "echo", "prober", "commands", "cluster", "logs", "nats"];
+pub(crate) const ACTORS: [&str; 9] =
+    ["heartbeater", "monitor", "echo", "prober", "time_guardian", "commands", "cluster", "logs", "nats"];
 
 /// How a process ended.
 #[derive(Debug)]

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use nunect_core::TimeDaemon;
 
-use super::TimeMode;
 use super::source::Worth;
 
 /// A better source has been usable for so many reports in a row before the clock goes by it ...
@@ -26,40 +25,6 @@ pub(crate) struct Candidate {
 pub(crate) struct Held {
     pub(crate) daemon: TimeDaemon,
     pub(crate) worth: Worth,
-}
-
-impl TimeMode {
-    /// Whether the clock may go by `daemon`.
-    pub(crate) const fn allows(self, daemon: TimeDaemon) -> bool {
-        match (self, daemon) {
-            (Self::Auto, _)
-            | (Self::Ptp, TimeDaemon::Ptp4l)
-            | (Self::Gps, TimeDaemon::Gpsd)
-            | (Self::Chrony, TimeDaemon::Chronyd | TimeDaemon::Kernel) => true,
-            (Self::Ptp, TimeDaemon::Gpsd | TimeDaemon::Chronyd | TimeDaemon::Kernel)
-            | (Self::Gps, TimeDaemon::Ptp4l | TimeDaemon::Chronyd | TimeDaemon::Kernel)
-            | (Self::Chrony, TimeDaemon::Ptp4l | TimeDaemon::Gpsd) => false,
-        }
-    }
-
-    /// Whether it names `daemon`: that this one is absent is worth telling.
-    pub(crate) const fn names(self, daemon: TimeDaemon) -> bool {
-        matches!(
-            (self, daemon),
-            (Self::Ptp, TimeDaemon::Ptp4l) | (Self::Gps, TimeDaemon::Gpsd) | (Self::Chrony, TimeDaemon::Chronyd)
-        )
-    }
-
-    /// Its name in configurations.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Ptp => "ptp",
-            Self::Chrony => "chrony",
-            Self::Gps => "gps",
-        }
-    }
 }
 
 /// Chooses. A source that is lost, or is worth less than it was, gives way to the best at once; a source

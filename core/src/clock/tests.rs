@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::arbitrary::at_millis;
 use crate::protocol::header::{ClockQuality, ClockSource};
+use crate::time::Wall;
 
 const IDENTITY: ClockIdentity = ClockIdentity([0x00, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55]);
 

@@ -1,12 +1,12 @@
 //! The section `time:`, and the variables that stand for its keys.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use garde::Validate;
+use nunect_core::clock::{Grandmaster, TimeMode};
 use nunect_core::config::period_within;
 use nunect_core::{ConfigError, Period};
 use schemars::JsonSchema;
@@ -82,21 +82,6 @@ impl Default for TimeSection {
     }
 }
 
-/// Which source of time counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeMode {
-    /// The best there is: PTP, else GPS with PPS, else NTP.
-    #[default]
-    Auto,
-    /// PTP, from ptp4l.
-    Ptp,
-    /// NTP, from chronyd.
-    Chrony,
-    /// GPS with PPS, from gpsd.
-    Gps,
-}
-
 /// Where a daemon of this host is asked: `host:port`, or the path of its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Daemon {
@@ -162,19 +147,7 @@ fn daemon(daemon: &Daemon, (): &()) -> garde::Result {
     }
 }
 
-/// A `garde` rule: what names a PTP clock. Its network address, its MAC address, or its identity
-/// of eight bytes as linuxptp (`001122.fffe.334455`) or as others write it (`00:11:22:ff:fe:33:44:55`).
+/// A `garde` rule: what names a PTP clock.
 fn master(text: &str, (): &()) -> garde::Result {
-    let hexadecimal = |part: &str, digits: usize| part.len() == digits && part.chars().all(|c| c.is_ascii_hexdigit());
-    let pairs = text.split([':', '-']).all(|pair| hexadecimal(pair, 2)) && matches!(text.len(), 17 | 23);
-    let thirds = matches!(
-        text.split('.').collect::<Vec<_>>().as_slice(),
-        [head, middle, tail] if hexadecimal(head, 6) && hexadecimal(middle, 4) && hexadecimal(tail, 6)
-    );
-    if pairs || thirds || text.parse::<IpAddr>().is_ok() {
-        Ok(())
-    } else {
-        let reason = format!("`{text}` names no clock; write its address, 10.0.0.1, or identity, 001122.fffe.334455");
-        Err(garde::Error::new(reason))
-    }
+    text.parse::<Grandmaster>().map(drop).map_err(garde::Error::new)
 }

@@ -60,7 +60,6 @@ fn what_nodes_claim_covers_the_truth_and_is_not_much_wider_than_it() {
             held,
             bounds.len()
         );
-        println!("{told}");
         assert!(bounds.len() > 100_000, "{told}");
         assert!(covered >= 0.999, "{told}");
         assert!(width <= 3 * worst, "{told}");

@@ -73,7 +73,7 @@ fn message(to: &'static str) -> Message {
 fn payload(message: &Message) -> &[u8] {
     match &message.body {
         Body::Bytes(payload) => payload,
-        Body::Heartbeat(_) | Body::Rtt(_) => &[],
+        Body::Heartbeat(_) | Body::Rtt(_) | Body::Time(_) => &[],
     }
 }
 
