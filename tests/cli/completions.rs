@@ -21,7 +21,7 @@ fn every_command_has_a_page() {
     assert!(page.code == Some(0) && page.out.contains(".TH nunect 1"), "{page:?}");
     let pages = folder();
     assert_eq!(said(program().args(["man", "--out"]).arg(&pages)).code, Some(0));
-    for name in ["nunect.1", "nunect-units.1", "nunect-config-show.1", "nunect-new-actor.1"] {
+    for name in ["nunect.1", "nunect-units.1", "nunect-time-sync.1", "nunect-config-show.1", "nunect-new-actor.1"] {
         assert!(pages.join(name).exists(), "{name}");
     }
 }

@@ -85,6 +85,21 @@ fn a_unit_that_does_not_answer_is_shown_and_is_an_expectation_that_is_not_met() 
 }
 
 #[test]
+fn many_are_asked_at_once_and_whoever_is_mute_holds_up_nobody() {
+    let server = NatsServer::start();
+    let url = server.url();
+    let _mute = Unit::of(program().args(["sub", "ops.time.sync.*", "--nats", &url]));
+    let ask = || said(program().args(["time", "mute", "--timeout", "300ms", "--nats", &url]));
+    until(ask, |said| said.out.contains("no answer within 300ms"));
+    // More than are under way at once, twice over.
+    let units: Vec<String> = (0..150).map(|number| format!("mute-{number}")).collect();
+    let begun = Instant::now();
+    let said = said(program().args(["time", "--timeout", "300ms", "--nats", &url]).args(&units));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!((said.code, said.out.lines().last()), (Some(1), Some("150 units: 150 silent")), "{said:?}");
+}
+
+#[test]
 fn the_sources_that_the_clock_does_not_go_by_are_shown_with_the_reason() {
     let gpsd = Gpsd::with_fix_alone();
     let node = Node::alone("time-3", &by(&gpsd));

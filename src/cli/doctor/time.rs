@@ -116,11 +116,10 @@ const fn may_count(time: &TimeSection, daemon: TimeDaemon) -> bool {
 
 /// What there is to say of each, and of all together.
 fn judged(time: &TimeSection, asked: &[Asked], can_stamp: CanStamp) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut telling = Vec::new();
+    let (mut found, mut telling) = (Vec::new(), Vec::new());
     for (daemon, answer) in asked {
         let (findings, tells) = match answer {
-            Ok(reading) => read::judged(time, reading, can_stamp),
+            Ok(reading) => read::judged(time, reading),
             Err(unread) => (vec![obstacle(time, *daemon, unread)], false),
         };
         if tells && may_count(time, *daemon) {
@@ -128,14 +127,16 @@ fn judged(time: &TimeSection, asked: &[Asked], can_stamp: CanStamp) -> Vec<Findi
         }
         found.extend(findings);
     }
-    let is_told = !telling.is_empty();
     // Where another one serves as well, what the named one lacks keeps nobody from anything.
-    for finding in &mut found {
-        let stands_alone = asked.iter().any(|(daemon, _)| daemon.as_str() == finding.check && is_named(time, *daemon));
-        if stands_alone && !is_told && finding.verdict != Verdict::Ok {
-            finding.verdict = Verdict::Problem;
-        }
+    if telling.is_empty() {
+        let is_missed = |finding: &Finding| {
+            let daemon = asked.iter().map(|(daemon, _)| *daemon).find(|daemon| daemon.as_str() == finding.check);
+            finding.verdict != Verdict::Ok && daemon.is_some_and(|daemon| is_named(time, daemon))
+        };
+        found.iter_mut().filter(|finding| is_missed(finding)).for_each(|one| one.verdict = Verdict::Problem);
     }
+    let readings = asked.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+    found.extend(readings.flat_map(|reading| read::remarks(time, reading, can_stamp)));
     found.push(summed_up(time, &telling));
     found
 }

@@ -1,5 +1,6 @@
 //! `nunect time sync`: how far this machine's clock is from that of a unit.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,7 +202,10 @@ fn hint(unit: &UnitId, synced: &Synced, status: &TimeStatus) -> String {
     if !synced.has_time() {
         return format!("{set}: first give {unit} a source of time; `nunect doctor` says there what is missing");
     }
-    let server = status.ntp_server.as_deref().map_or_else(|| "HOST".to_owned(), plain);
+    // What the unit reaches on itself is no server for others.
+    let is_own = |server: &&str| server.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    let server = status.ntp_server.as_deref().filter(|server| !is_own(server));
+    let server = server.map_or_else(|| "HOST".to_owned(), plain);
     match synced.source {
         ClockSource::Ptp => format!("{set}: to have this one follow the same grandmaster, run ptp4l and phc2sys here"),
         ClockSource::Gps | ClockSource::Ntp | ClockSource::Unsynced => {
@@ -228,6 +232,14 @@ mod tests {
         };
         let unit = UnitId::new("alpha").expect("legal");
         format!("{}\n{}", words(&unit, synced, &status), hint(&unit, synced, &status))
+    }
+
+    #[test]
+    fn a_server_that_only_the_unit_reaches_is_no_advice() {
+        let synced = synced(0, None, ClockSource::Ntp, ClockQuality::Locked);
+        let unit = UnitId::new("alpha").expect("legal");
+        let status = TimeStatus { ntp_server: Some("127.0.0.1".to_owned()), ..TimeStatus::default() };
+        assert!(hint(&unit, &synced, &status).contains("`server HOST iburst`"));
     }
 
     #[test]

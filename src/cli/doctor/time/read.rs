@@ -18,9 +18,9 @@ const NTP: &str = TimeDaemon::Chronyd.as_str();
 const KERNEL: &str = TimeDaemon::Kernel.as_str();
 
 /// What there is to say of it, and whether the clock can be gone by it.
-pub(super) fn judged(time: &TimeSection, reading: &Reading, can_stamp: CanStamp) -> (Vec<Finding>, bool) {
+pub(super) fn judged(time: &TimeSection, reading: &Reading) -> (Vec<Finding>, bool) {
     match reading {
-        Reading::Ptp(status) => ptp(time, status, can_stamp),
+        Reading::Ptp(status) => ptp(time, status),
         Reading::Gps(status) => gps(status),
         Reading::Ntp(status) => ntp(status),
         Reading::Kernel(status) => kernel(status),
@@ -31,9 +31,9 @@ fn bound(ns: u64) -> String {
     span(i64::try_from(ns).unwrap_or(i64::MAX))
 }
 
-fn ptp(time: &TimeSection, status: &PtpStatus, can_stamp: CanStamp) -> (Vec<Finding>, bool) {
+fn ptp(time: &TimeSection, status: &PtpStatus) -> (Vec<Finding>, bool) {
     let mut found = Vec::new();
-    let interface = status.interface.as_deref().map_or_else(|| "the network card".to_owned(), plain);
+    let interface = interface(status);
     let following = following(status, &interface);
     let mut tells = following.is_ok();
     found.push(match following {
@@ -45,27 +45,33 @@ fn ptp(time: &TimeSection, status: &PtpStatus, can_stamp: CanStamp) -> (Vec<Find
         tells = wrong.verdict == super::Verdict::Info;
         found.push(wrong);
     }
-    match (time.ptp_hw_timestamp, status.hardware) {
-        (Some(true), Some(false)) => {
-            let help = match status.interface.as_deref().and_then(can_stamp) {
-                Some(true) => format!("write `time_stamping hardware` into ptp4l.conf: {interface} can"),
-                Some(false) => format!("remove time.ptp_hw_timestamp: {interface} cannot stamp"),
-                None => {
-                    "ask `ethtool -T` whether the network card can; if not, remove time.ptp_hw_timestamp".to_owned()
-                }
-            };
-            found.push(Finding::warning(PTP, "stamps in software, and time.ptp_hw_timestamp is true", help));
-        }
-        (_, Some(true)) if status.card.is_none() => {
-            tells = false;
-            let what = format!("stamps in hardware, and the system clock cannot be compared with that of {interface}");
-            let help = "let the node's user read /dev/ptp0 and its like by a udev rule, and keep \
-                        time.ptp_hw_timestamp from being false";
-            found.push(Finding::warning(PTP, what, help));
-        }
-        (Some(true | false) | None, Some(true | false) | None) => {}
+    if status.hardware == Some(true) && status.card.is_none() {
+        tells = false;
+        let what = format!("stamps in hardware, and the system clock cannot be compared with that of {interface}");
+        let help = "let the node's user read /dev/ptp0 and its like by a udev rule, and keep time.ptp_hw_timestamp \
+                    from being false";
+        found.push(Finding::warning(PTP, what, help));
     }
     (found, tells)
+}
+
+/// What is not as it was configured, and keeps nobody from the time.
+pub(super) fn remarks(time: &TimeSection, reading: &Reading, can_stamp: CanStamp) -> Vec<Finding> {
+    let status = match reading {
+        Reading::Ptp(status) if (time.ptp_hw_timestamp, status.hardware) == (Some(true), Some(false)) => status,
+        Reading::Ptp(_) | Reading::Gps(_) | Reading::Ntp(_) | Reading::Kernel(_) => return Vec::new(),
+    };
+    let interface = interface(status);
+    let help = match status.interface.as_deref().and_then(can_stamp) {
+        Some(true) => format!("write `time_stamping hardware` into ptp4l.conf: {interface} can"),
+        Some(false) => format!("remove time.ptp_hw_timestamp: {interface} cannot stamp in hardware"),
+        None => "ask `ethtool -T` whether the network card can; if not, remove time.ptp_hw_timestamp".to_owned(),
+    };
+    vec![Finding::warning(PTP, "stamps in software, and time.ptp_hw_timestamp is true", help)]
+}
+
+fn interface(status: &PtpStatus) -> String {
+    status.interface.as_deref().map_or_else(|| "the network card".to_owned(), plain)
 }
 
 /// Whom ptp4l follows, or why it follows nobody and what to do.

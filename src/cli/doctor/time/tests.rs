@@ -250,6 +250,11 @@ fn software_stamps_where_hardware_is_wanted_are_told_with_what_the_card_can() {
     assert_says(&said(slave(), |_| Some(true)), &[software, "`time_stamping hardware`", "eth0 can"]);
     assert_says(&said(slave(), |_| Some(false)), &[software, "eth0 cannot stamp"]);
     assert_says(&said(slave(), unknown), &[software, "`ethtool -T`"]);
+    let listening = PtpStatus { port: PtpState::Listening, ..slave() };
+    let ptp = TimeSection { mode: TimeMode::Ptp, ..time.clone() };
+    let named = self::said(&ptp, &[(TimeDaemon::Ptp4l, Ok(Reading::Ptp(listening)))], unknown);
+    assert_says(&named, &["Problem ptp4l: the port on eth0 is LISTENING"]);
+    assert_says(&named, &[software]);
     let hardware = PtpStatus { hardware: Some(true), ..slave() };
     assert_says(&said(hardware.clone(), unknown), &["Warning ptp4l: stamps in hardware, and the system clock cannot"]);
     let card = Some(CardOffset { offset_ns: 0, error_ns: 1 });
