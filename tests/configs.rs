@@ -93,7 +93,7 @@ fn what_is_commented_out_of_the_sample_loads_as_well() {
     let loaded = loaded.unwrap_or_else(|problems| panic!("{}\n{whole}", told(&problems)));
     let mut warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
     warned.sort_unstable();
-    assert_eq!(warned, ["provisioning", "time"], "{whole}");
+    assert_eq!(warned, ["provisioning"], "{whole}");
     let profile = loaded.profile;
     assert_eq!(profile.metadata.tenant.as_deref(), Some("bridge"));
     assert_eq!(profile.capabilities.map(|all| all.len()), Some(2));

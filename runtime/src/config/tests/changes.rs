@@ -39,6 +39,7 @@ fn a_reload_takes_over_what_needs_no_new_start() {
         &["logging.file.max_files"],
         &[],
     );
+    check_changes("", "time: { ptp_domain: 1, required: true }\n", &["time.ptp_domain", "time.required"], &[]);
     // An option of the actor that follows from the section changes with it.
     check_changes("", "health: { heartbeat_interval: 2s }\n", &["health.heartbeat_interval", "actors.pulse"], &[]);
 }
@@ -64,7 +65,6 @@ fn a_reload_names_what_a_new_start_is_needed_for() {
          connection: { urls: [nats://h], server: {} }\n\
          control: { enabled: false }\n\
          metrics: { listen: 0 }\n\
-         time: { ptp_domain: 1 }\n\
          provisioning: { auto_provision: true }\n",
         &[],
         &[
@@ -74,7 +74,6 @@ fn a_reload_names_what_a_new_start_is_needed_for() {
             "connection.server",
             "control.enabled",
             "metrics",
-            "time.ptp_domain",
             "provisioning.auto_provision",
             "metadata.unit_id",
         ],
