@@ -12,7 +12,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 const ROUNDS: usize = 1_000_000;
 /// The longest datagram, and the longest text.
 const DATAGRAM_MAX: usize = 1_500;
-const TEXT_MAX: usize = 4_096;
+const TEXT_MAX: usize = 1_024;
 /// What a codec may hold at once, bytes: what it makes of the longest input, with room for errors in words.
 const DATAGRAM_MEMORY_MAX: u64 = 16 << 10;
 const TEXT_MEMORY_MAX: u64 = 64 << 10;
