@@ -5,6 +5,7 @@
 //! prints one table. `tools/bench` builds both and runs `figures`.
 
 pub mod compare;
+pub mod daemons;
 pub mod feed;
 pub mod load;
 pub mod process;

@@ -5,6 +5,7 @@ mod against_bare;
 mod parts;
 mod product;
 mod simulation;
+mod time;
 
 use clap::{Parser, ValueEnum};
 use nunect_benches::Failure;
@@ -50,6 +51,8 @@ enum Figure {
     Restart,
     /// What an event costs that is filtered out, or shipped.
     Logs,
+    /// A report of ptp4l and of chronyd, and what the guardian of the time takes.
+    Time,
     /// The simulator: speed, memory, traces, two cores, and the same work in turmoil.
     Simulation,
 }
@@ -71,6 +74,7 @@ fn main() -> Result<(), Failure> {
             Figure::Monitor => parts::monitor()?,
             Figure::Restart => parts::restart()?,
             Figure::Logs => parts::logs()?,
+            Figure::Time => time::time()?,
             Figure::Simulation => simulation::simulation()?,
         };
         for row in &more {

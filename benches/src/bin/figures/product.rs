@@ -16,8 +16,6 @@ use nunect_benches::work::UNIT;
 use serde_json::{Value, json};
 
 const STARTS: usize = 30;
-/// When an idle node has settled.
-const SETTLED: Duration = Duration::from_secs(10);
 /// For how long it is then watched.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 /// How long a node is left alone after much work, before its memory is looked at.
@@ -70,24 +68,36 @@ fn says_online(line: &str) -> bool {
 }
 
 /// A node of every actor there is, on a server of its own.
-struct FullNode {
+pub(crate) struct FullNode {
     node: Running,
     server: Server,
     _folder: Scratch,
 }
 
 impl FullNode {
+    /// When it has settled.
+    pub(crate) const SETTLED: Duration = Duration::from_secs(10);
+
     /// Starts it, and lets it settle.
     fn start() -> Result<Self, Failure> {
+        let node = Self::start_with(&json!({}), &json!({}))?;
+        std::thread::sleep(Self::SETTLED);
+        Ok(node)
+    }
+
+    /// Starts it, with options of actors, and with what it is to know of the time.
+    pub(crate) fn start_with(options: &Value, time: &Value) -> Result<Self, Failure> {
         let server = Server::start()?;
         let folder = Scratch::make()?;
-        let actors: serde_json::Map<_, _> =
+        let mut actors: serde_json::Map<_, _> =
             nunect_actors::catalog().kinds().map(|kind| (kind.to_owned(), json!({}))).collect();
+        actors.extend(options.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
         let profile = json!({
             "metadata": { "unit_id": UNIT },
             "connection": { "urls": [server.url()] },
             "health": { "heartbeat_interval": "5s" },
             "control": { "socket": folder.path().join("node.sock") },
+            "time": time,
             "actors": actors,
         });
         let file = folder.path().join("node.yaml");
@@ -95,11 +105,10 @@ impl FullNode {
         std::fs::write(&file, profile.to_string())?;
         let node = Running::spawn(Command::new(sibling("nunect")?).args(["up", "--json", "-c"]).arg(&file))?;
         node.hear(|line| says_online(line).then_some(()))?;
-        std::thread::sleep(SETTLED);
         Ok(Self { node, server, _folder: folder })
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.node.pid()
     }
 }

@@ -7,6 +7,7 @@ mod local;
 mod logs;
 mod monitor;
 mod receive;
+mod reports;
 mod restart;
 
 use clap::Parser;
@@ -32,6 +33,8 @@ enum Program {
     Restart(restart::Arguments),
     /// Say something, and have it written down.
     Logs(logs::Arguments),
+    /// Ask a time daemon.
+    Reports(reports::Arguments),
 }
 
 fn main() -> Result<(), Failure> {
@@ -43,5 +46,6 @@ fn main() -> Result<(), Failure> {
         Program::Monitor(arguments) => monitor::run(arguments),
         Program::Restart(arguments) => restart::run(arguments),
         Program::Logs(arguments) => logs::run(arguments),
+        Program::Reports(arguments) => reports::run(arguments),
     }
 }
