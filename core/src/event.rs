@@ -57,34 +57,6 @@ pub enum Event {
         /// By how many milliseconds; negative: back.
         by_ms: i64,
     },
-    /// Another source steers the clock, or it is steered better or worse.
-    ClockChanged {
-        /// What steers it.
-        source: ClockSource,
-        /// How well.
-        quality: ClockQuality,
-        /// Why.
-        reason: Cow<'static, str>,
-    },
-    /// A time daemon can be read, or no longer.
-    TimeDaemon {
-        /// Which.
-        daemon: TimeDaemon,
-        /// Why it cannot; none when it can.
-        problem: Option<String>,
-    },
-    /// A message takes longer one way than the other, by more than the clocks can be wrong; or a clock is
-    /// not what it claims.
-    DelayAsymmetry {
-        /// The other unit.
-        peer: UnitId,
-        /// To it, microseconds.
-        forward_us: i64,
-        /// From it.
-        backward_us: i64,
-        /// By how much either may be wrong.
-        uncertainty_us: u64,
-    },
     /// Another node of this name is there.
     DuplicateUnit {
         /// The other's run.
@@ -285,6 +257,36 @@ pub enum Event {
         /// With which details.
         fields: BTreeMap<String, String>,
     },
+
+    // What came later stands at the end: traces tell events by their place in this list.
+    /// Another source steers the clock, or it is steered better or worse.
+    ClockChanged {
+        /// What steers it.
+        source: ClockSource,
+        /// How well.
+        quality: ClockQuality,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// A time daemon can be read, or no longer.
+    TimeDaemon {
+        /// Which.
+        daemon: TimeDaemon,
+        /// Why it cannot; none when it can.
+        problem: Option<String>,
+    },
+    /// A message takes longer one way than the other, by more than the clocks can be wrong; or a clock is
+    /// not what it claims.
+    DelayAsymmetry {
+        /// The other unit.
+        peer: UnitId,
+        /// To it, microseconds.
+        forward_us: i64,
+        /// From it.
+        backward_us: i64,
+        /// By how much either may be wrong.
+        uncertainty_us: u64,
+    },
 }
 
 /// How urgent an event is.
@@ -371,9 +373,6 @@ impl Event {
         "bus_slow",
         "bus_refused",
         "clock_stepped",
-        "clock_changed",
-        "time_daemon",
-        "delay_asymmetry",
         "duplicate_unit",
         "reloaded",
         "log_level_set",
@@ -385,6 +384,9 @@ impl Event {
         "cluster_changed",
         "server_client",
         "server_slow_consumers",
+        "clock_changed",
+        "time_daemon",
+        "delay_asymmetry",
     ];
 
     /// How urgent it is.

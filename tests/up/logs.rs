@@ -94,7 +94,7 @@ fn the_file_the_bus_and_the_console_tell_the_same() {
     let entries: Vec<Value> = lines.iter().map(|line| parse(line)).collect();
     let mut seen = 0;
     for said in console.lines().map(parse).chain(ended.said.iter().map(|said| said.json.clone())) {
-        let stopped = ["logs", "cluster", "commands", "prober", "echo", "monitor", "heartbeater"];
+        let stopped = ["logs", "cluster", "commands", "time_guardian", "prober", "echo", "monitor", "heartbeater"];
         let later = said["kind"] == "actor_stopped" && stopped.iter().any(|actor| said["comp"] == *actor);
         if said["kind"].is_null() || said["comp"] == "logs" || later {
             continue;

@@ -102,7 +102,7 @@ fn what_changes_as_it_runs_does_and_the_rest_is_named() {
     let tree = tool(&["--json", "tree", "before", "--nats", &url]).json();
     let names: Vec<&str> =
         tree[0]["children"].as_array().expect("children").iter().filter_map(|child| child["name"].as_str()).collect();
-    assert_eq!(names, ["heartbeater", "monitor", "echo", "commands", "logs", "nats", "prober"]);
+    assert_eq!(names, ["heartbeater", "monitor", "echo", "time_guardian", "commands", "logs", "nats", "prober"]);
     let told = tool(&["chaos", "panic", "before/echo", "--nats", &url]);
     assert_eq!(told.code, Some(0), "{told:?}");
     all_of(&mut unit, &["echo actor_crashed", "echo actor_started"], PATIENCE);
