@@ -9,9 +9,14 @@ mod both;
 mod chrony;
 mod daemons;
 mod gps;
+#[path = "../support/nats.rs"]
+mod nats;
 mod node;
+mod program;
 mod ptp;
 mod silence;
+#[path = "../support/unit.rs"]
+mod unit;
 
 use std::time::Duration;
 

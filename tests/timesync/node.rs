@@ -43,7 +43,6 @@ struct Heard {
 /// The event that another source steers the clock, or that one steers it better or worse.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
-    pub(crate) at: Instant,
     pub(crate) source: ClockSource,
     pub(crate) quality: ClockQuality,
     pub(crate) reason: String,
@@ -86,7 +85,7 @@ impl Host {
         runtime.block_on(client.subscribe(&metrics, sink)).expect("a bus of this process").forever();
 
         let hears = Arc::clone(&heard);
-        let observer = Box::new(move |record: &Record| lock(&hears).hear(record, &clock));
+        let observer = Box::new(move |record: &Record| lock(&hears).hear(record));
         let catalog = nunect::actors::catalog();
         let node = runtime.block_on(Node::start(spec, &catalog, Arc::new(bus.client()), clock, observer));
         Self { _node: node.expect("a legal node"), runtime, client, inbox, clock, unit, heard }
@@ -143,10 +142,9 @@ impl Host {
 }
 
 impl Heard {
-    fn hear(&mut self, record: &Record, clock: &Clock) {
+    fn hear(&mut self, record: &Record) {
         if let Event::ClockChanged { source, quality, reason } = &record.event {
-            let (at, reason) = (clock.instant(record.now.mono), reason.to_string());
-            self.changes.push(Change { at, source: *source, quality: *quality, reason });
+            self.changes.push(Change { source: *source, quality: *quality, reason: reason.to_string() });
         }
         if let Event::TimeDaemon { daemon, problem } = &record.event {
             self.problems.push((*daemon, problem.clone()));

@@ -30,26 +30,25 @@ const SLAVE: &str = "priority1 200\nfreq_est_interval 0\n";
 pub(crate) struct Ptp4l {
     daemon: Option<Daemon>,
     folder: Folder,
-    domain: u8,
     role: &'static str,
 }
 
 impl Ptp4l {
     /// A grandmaster.
     pub(crate) fn master(end: &End) -> Self {
-        Self::master_in_domain(end, 0)
+        Self::master_with(end, "")
     }
 
-    /// A grandmaster in a domain of its own.
-    pub(crate) fn master_in_domain(end: &End, domain: u8) -> Self {
-        let mut master = Self { daemon: None, folder: Folder::new(), domain, role: MASTER };
-        master.start(end, &format!("domainNumber {domain}"));
+    /// A grandmaster, with these lines in its configuration.
+    pub(crate) fn master_with(end: &End, lines: &str) -> Self {
+        let mut master = Self { daemon: None, folder: Folder::new(), role: MASTER };
+        master.start(end, lines);
         master
     }
 
     /// What follows a grandmaster, with these lines in its configuration.
     pub(crate) fn slave(end: &End, lines: &str) -> Self {
-        let mut slave = Self { daemon: None, folder: Folder::new(), domain: 0, role: SLAVE };
+        let mut slave = Self { daemon: None, folder: Folder::new(), role: SLAVE };
         slave.start(end, lines);
         slave
     }
@@ -95,9 +94,27 @@ impl Ptp4l {
     /// What `pmc` says when it is asked so, up to the field `last`: after that it waits for further answers.
     pub(crate) fn pmc(&self, questions: &[&str], last: &str) -> String {
         let mut command = Command::new(find("pmc", "linuxptp"));
-        command.args(["-u", "-b", "0", "-d", &self.domain.to_string(), "-s"]).arg(self.socket());
+        command
+            .args([
+                "-u",
+                "-b",
+                "0",
+                "-d",
+                &self.setting("domainNumber"),
+                "-t",
+                &self.setting("transportSpecific"),
+                "-s",
+            ])
+            .arg(self.socket());
         command.arg("-i").arg(self.folder.at("pmc")).args(questions);
         ask(&mut command, &self.folder, Some(last))
+    }
+
+    /// A number in its configuration, 0 unless it is there.
+    fn setting(&self, name: &str) -> String {
+        let conf = self.folder.read("conf");
+        let value = conf.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or("0").to_owned()
     }
 
     /// The identity of its clock, as `pmc` shows it.
