@@ -321,6 +321,7 @@ pub(crate) struct LinkCell {
 
 fn facts(scenario: &Scenario, outcome: &Outcome) -> Vec<(String, String)> {
     let seen = outcome.counters;
+    let claims = format!("{} ({} wrong)", seen.clock_claims, seen.clock_claims_wrong);
     let restarts: u64 = outcome.units.iter().map(|unit| u64::from(unit.restarts)).sum();
     [
         ("seed", outcome.seed.to_string()),
@@ -329,6 +330,7 @@ fn facts(scenario: &Scenario, outcome: &Outcome) -> Vec<(String, String)> {
         ("messages", seen.deliveries.to_string()),
         ("lost", seen.lost.to_string()),
         ("answers", seen.replies.to_string()),
+        ("claims about clocks", claims),
         ("restarts of actors", restarts.to_string()),
         ("trace hash", outcome.hash.to_string()),
     ]

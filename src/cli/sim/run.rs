@@ -169,6 +169,10 @@ fn tell(scenario: &Scenario, outcome: &Outcome, wall: Duration, console: &Consol
         count(seen.replies, "answer"),
         count(seen.events, "event"),
     ));
+    if seen.clock_claims > 0 {
+        let wrong = if seen.clock_claims_wrong == 0 { "none".to_owned() } else { seen.clock_claims_wrong.to_string() };
+        console.line(&format!("  {} about clocks, {wrong} of them wrong", count(seen.clock_claims, "claim")));
+    }
     let down = outcome.units.iter().filter(|unit| !unit.up).count() as u64;
     let restarts = outcome.units.iter().map(|unit| u64::from(unit.restarts)).sum();
     console.line(&format!("  {} down at the end, {} of actors", count(down, "node"), count(restarts, "restart")));
