@@ -38,7 +38,6 @@ pub mod source;
 mod status;
 pub mod steps;
 mod telling;
-mod words;
 
 /// The time between two questions to the daemons unless configured.
 pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);

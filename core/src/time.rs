@@ -9,6 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod rfc3339;
+mod span;
+
+pub use span::Span;
 
 /// An instant of a monotonic clock: nanoseconds since an origin that only this node knows.
 ///

@@ -38,7 +38,7 @@ impl Source {
 
     /// Every other one is made of a real one.
     fn next(&mut self, round: usize) -> Vec<u8> {
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             let mut data = vec![0; self.below(self.max)];
             self.random.fill_bytes(&mut data);
             return data;

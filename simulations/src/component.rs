@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nunect_core::cell::{BirthError, Cell, Crash};
-use nunect_core::clock::ClockClaim;
 use nunect_core::mailbox::{Counters, Delivery, Mailbox, Push};
 use nunect_core::outbox::Outbox;
 use nunect_core::protocol::command::MailboxReport;
@@ -14,19 +13,19 @@ use nunect_core::requests::Requests;
 use nunect_core::table::Table;
 use nunect_core::{
     ActorName, ActorSpec, Birth, BusEvent, Contract, Deadline, DirectoryChange, Entry, Event, Health, HostReport,
-    Incarnation, Input, LinkReport, LogRecord, Message, Mono, NodeReport, Now, PortName, RequestError, RequestId,
-    Sensor, StopReason, Subscription, UnitId, protocol,
+    Incarnation, Input, LogRecord, Message, Mono, NodeReport, Now, PortName, RequestError, RequestId, Sensor,
+    StopReason, Subscription, UnitId, protocol,
 };
 use nunect_supervisor::Generation;
 use serde_json::Value;
 
 use crate::around::Around;
-use crate::clock;
 use crate::process::Work;
 use crate::service::Service;
 use crate::trace::What;
 
 mod effects;
+mod sensing;
 
 use effects::{carry_out, hand_over};
 
@@ -306,84 +305,6 @@ impl Component {
         around.witness.counters.replies += 1;
         around.record(What::Reply { actor: self.slot, number, error, length, hash });
         self.give(now, Input::Reply { id, sent, result }, office, around)
-    }
-
-    pub(crate) fn sense_host(
-        &mut self,
-        now: Now,
-        report: HostReport,
-        office: &mut Office,
-        around: &mut Around<'_>,
-    ) -> Result<(), End> {
-        self.host_due = next(now, self.blueprint.wishes.host);
-        self.give(now, Input::Host(report), office, around)
-    }
-
-    pub(crate) fn sense_bus(
-        &mut self,
-        now: Now,
-        bus: &BusEvent,
-        office: &mut Office,
-        around: &mut Around<'_>,
-    ) -> Result<(), End> {
-        if self.blueprint.wishes.bus { self.give(now, Input::Bus(bus), office, around) } else { Ok(()) }
-    }
-
-    pub(crate) fn sense_node(
-        &mut self,
-        now: Now,
-        node: &NodeReport,
-        office: &mut Office,
-        around: &mut Around<'_>,
-    ) -> Result<(), End> {
-        if self.blueprint.wishes.node { self.give(now, Input::Node(node), office, around) } else { Ok(()) }
-    }
-
-    /// Whether the host is to be sensed for it now.
-    pub(crate) fn wants_host(&self, now: Now) -> bool {
-        self.is_alive() && self.host_due <= now.mono
-    }
-
-    /// Whether the link to the server is to be sensed for it now.
-    pub(crate) fn wants_link(&self, now: Now) -> bool {
-        self.is_alive() && self.link_due <= now.mono
-    }
-
-    /// The round trip to the server; `None` while there is none.
-    pub(crate) fn sense_link(
-        &mut self,
-        now: Now,
-        report: Option<LinkReport>,
-        office: &mut Office,
-        around: &mut Around<'_>,
-    ) -> Result<(), End> {
-        self.link_due = next(now, self.blueprint.wishes.link);
-        report.map_or(Ok(()), |report| self.give(now, Input::Link(report), office, around))
-    }
-
-    /// Whether its daemons are to be asked for the clock for it now.
-    pub(crate) fn wants_clock(&self, now: Now) -> bool {
-        self.is_alive() && self.clock_due <= now.mono
-    }
-
-    /// What is known of the clock. That there is no receiver is told once.
-    pub(crate) fn sense_clock(&mut self, now: Now, office: &mut Office, around: &mut Around<'_>) -> Result<(), End> {
-        let every = self.blueprint.wishes.clock.filter(|_| around.receiver.is_some());
-        self.clock_due = next(now, every);
-        let report = clock::report(now, around.receiver);
-        self.give(now, Input::Clock(&report), office, around)
-    }
-
-    /// What the node says about its clock.
-    pub(crate) fn sense_claim(
-        &mut self,
-        now: Now,
-        claim: ClockClaim,
-        office: &mut Office,
-        around: &mut Around<'_>,
-    ) -> Result<(), End> {
-        let report = NodeReport::Clock(claim);
-        if self.blueprint.wishes.claim { self.give(now, Input::Node(&report), office, around) } else { Ok(()) }
     }
 
     /// Whether it ships what the node has to say.

@@ -17,6 +17,7 @@ mod sim;
 mod time;
 mod units;
 mod up;
+mod watching;
 mod wire;
 
 use std::process::ExitCode;

@@ -38,19 +38,6 @@ pub(super) fn micros(micros: Option<u64>) -> String {
     }
 }
 
-/// A length of time, or by how much a clock is ahead, for people: `-170 ns`, `1.2 µs`, `5.0 ms`, `2.0 s`.
-pub(super) fn span(ns: i64) -> String {
-    #[allow(clippy::cast_precision_loss, reason = "a few figures are shown")]
-    let exact = ns as f64;
-    // A unit ends where its figures would round to the next one's 1.0.
-    match ns.unsigned_abs() {
-        0..1_000 => format!("{ns} ns"),
-        1_000..999_950 => format!("{:.1} µs", exact / 1e3),
-        999_950..999_950_000 => format!("{:.1} ms", exact / 1e6),
-        999_950_000.. => format!("{:.1} s", exact / 1e9),
-    }
-}
-
 /// A text as one line that a terminal can be trusted with: what would move the cursor is escaped.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -79,27 +66,4 @@ pub(super) fn table(console: &Console, names: &[&str], rows: &[Vec<(Tone, String
     let head = line(names.iter().map(|name| (Tone::Dim, *name)).collect());
     let body = rows.iter().map(|row| line(row.iter().map(|(tone, text)| (*tone, text.as_str())).collect()));
     std::iter::once(head).chain(body).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_has_the_unit_that_fits() {
-        let texts = [0, -170, 999, 1_000, 1_240, 999_949, 999_950, -5_000_000, 2_000_000_000, i64::MIN].map(span);
-        let expected = [
-            "0 ns",
-            "-170 ns",
-            "999 ns",
-            "1.0 µs",
-            "1.2 µs",
-            "999.9 µs",
-            "1.0 ms",
-            "-5.0 ms",
-            "2.0 s",
-            "-9223372036.9 s",
-        ];
-        assert_eq!(texts, expected);
-    }
 }

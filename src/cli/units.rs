@@ -14,12 +14,8 @@ use super::console::{Console, Tone, count, time_of_day};
 use super::exit;
 use super::output::{age, bytes, is_watched, micros, table};
 use super::reach::Reach;
+use super::watching::{Watching, draw};
 use super::wire::fail;
-
-/// How often a table that is watched is drawn anew.
-pub(super) const WATCH_EVERY: Duration = Duration::from_secs(1);
-/// A terminal's word for an empty screen.
-pub(super) const CLEAR: &str = "\x1b[2J\x1b[H";
 
 /// What `nunect units` is told.
 #[derive(Debug, Args)]
@@ -153,31 +149,17 @@ fn changes<'a>(before: &'a BTreeMap<UnitId, UnitStatus>, now: &'a BTreeMap<UnitI
 }
 
 async fn watch(client: &Client, console: &Console) -> Result<(), Failure> {
-    let mut tick = tokio::time::interval(WATCH_EVERY);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut watching = Watching::new(console);
     let mut known: Option<BTreeMap<UnitId, UnitStatus>> = None;
-    let mut silent = false;
     loop {
         tokio::select! {
-            _ = tick.tick() => {}
+            () = watching.next() => {}
             _ = tokio::signal::ctrl_c() => return Ok(()),
         }
-        let rows = match ask(client).await {
-            Ok(rows) => rows,
-            // What was never there is an error; what went away may come back.
-            Err(failure) if known.is_none() => return Err(failure),
-            Err(failure) => {
-                if !std::mem::replace(&mut silent, true) {
-                    console.complain(&format!("no monitor answers any more: {failure}"));
-                }
-                continue;
-            }
-        };
-        silent = false;
+        let Some(rows) = watching.answered(ask(client).await)? else { continue };
         let rows: BTreeMap<UnitId, UnitStatus> = rows.into_iter().map(|row| (row.unit.clone(), row)).collect();
         let open = if is_watched(console) {
-            let lines = drawn(&rows.values().cloned().collect::<Vec<_>>(), client, console);
-            bytes(format!("{CLEAR}{}\n", lines.join("\n")).as_bytes())
+            draw(&drawn(&rows.values().cloned().collect::<Vec<_>>(), client, console))
         } else {
             let empty = BTreeMap::new();
             let text: String =

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nunect_core::clock::{ClockClaim, Obstacle};
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::time::{NTP_LOCKED_UNCERTAINTY_NS, SYNC_LOG_LENGTH, SyncEvent};
+use nunect_core::time::Span;
 use nunect_core::{ClockReport, ClockStamp, Effects, Event, Mono, NodeCommand, Now, StopReason, TimeDaemon};
 
 use super::bound::Bound;
@@ -13,7 +14,6 @@ use super::choice::{Candidate, Held, STEADY_REPORTS, STEADY_TIME, choose};
 use super::holdover::Holdover;
 use super::quality::FREQUENCY_UNKNOWN_PPB;
 use super::source::{Estimate, Reason, Source};
-use super::words::Time;
 use super::{State, TimeGuardian, status, steps};
 
 impl TimeGuardian {
@@ -220,11 +220,11 @@ impl TimeGuardian {
             State::Following(held, estimate) => {
                 let source = self.source(held.daemon);
                 let follows = source.follows().unwrap_or_else(|| held.daemon.to_string());
-                let mut reason = format!("offset from {follows} is {}", Time(estimate.offset_ns));
+                let mut reason = format!("offset from {follows} is {}", Span(estimate.offset_ns));
                 let uncertainty_ns = estimate.bound.at(now);
                 let by_ntp = source.source() == ClockSource::Ntp;
                 if by_ntp && estimate.quality != ClockQuality::Locked && uncertainty_ns >= NTP_LOCKED_UNCERTAINTY_NS {
-                    reason = format!("{reason}, uncertain by {}", Time::unsigned(uncertainty_ns));
+                    reason = format!("{reason}, uncertain by {}", Span::unsigned(uncertainty_ns));
                 }
                 source.note().map_or_else(|| reason.clone().into(), |note| format!("{reason}; {note}").into())
             }

@@ -13,12 +13,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
+use nunect_core::time::Span;
 use nunect_core::{ClockStamp, Mono, TimeDaemon};
 
 use super::bound::Bound;
 use super::quality;
 use super::source::Reason;
-use super::words::Time;
 
 /// A clock whose source is lost.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Holdover {
         match quality::holdover(uncertainty_ns) {
             ClockQuality::Freerun => Err(self.grown(now)),
             ClockQuality::Locked | ClockQuality::Tracking | ClockQuality::Acquiring if lasted >= max => {
-                Err(Cow::Owned(format!("holdover: has lasted for {}", Time::from(lasted))))
+                Err(Cow::Owned(format!("holdover: has lasted for {}", Span::from(lasted))))
             }
             class @ (ClockQuality::Locked | ClockQuality::Tracking | ClockQuality::Acquiring) => Ok(class),
         }
@@ -48,7 +48,7 @@ impl Holdover {
 
     /// How uncertain it is, in words.
     pub(crate) fn grown(&self, now: Mono) -> Reason {
-        Cow::Owned(format!("holdover: uncertain by {}", Time::unsigned(self.bound.at(now))))
+        Cow::Owned(format!("holdover: uncertain by {}", Span::unsigned(self.bound.at(now))))
     }
 
     /// When its quality changes if nothing happens until then.

@@ -9,13 +9,14 @@ use clap::Args;
 use nunect_core::clock::sync::{EXCHANGES_MAX, SyncClient, Synced};
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::time::TimeStatus;
+use nunect_core::time::Span;
 use nunect_core::time::nanos;
 use nunect_core::{Period, UnitId};
 use serde::Serialize;
 
 use super::super::client::{Client, Failure};
 use super::super::console::{Console, Tone, count};
-use super::super::output::{plain, span};
+use super::super::output::plain;
 use super::super::reach::Reach;
 use super::super::wire::fail;
 use super::super::{exit, problem};
@@ -164,7 +165,7 @@ fn told(unit: &UnitId, seen: &Seen, client: &Client, console: &Console) -> u8 {
 }
 
 fn size(ns: u64) -> String {
-    span(i64::try_from(ns).unwrap_or(i64::MAX))
+    Span::unsigned(ns).to_string()
 }
 
 /// What the result means.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use nunect_core::UnitId;
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::time::{SourceStatus, TimeStatus, Told};
+use nunect_core::time::Span;
 
 use super::super::console::{Console, Tone, count};
-use super::super::output::{age, plain, span, table};
+use super::super::output::{age, plain, table};
 use super::ask::{Answers, Silence};
 
 /// What is not known.
@@ -141,7 +142,7 @@ fn text(text: Option<&str>, unknown: &str) -> String {
 }
 
 fn offset(ns: Option<i64>) -> String {
-    ns.map_or_else(|| UNKNOWN.to_owned(), span)
+    ns.map_or_else(|| UNKNOWN.to_owned(), |ns| Span(ns).to_string())
 }
 
 fn bound(ns: Option<u64>) -> String {

@@ -6,13 +6,12 @@ use nunect_core::UnitId;
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::time::{TimeStatus, Told};
 use serde::Serialize;
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::super::client::{Client, Failure};
 use super::super::console::{Console, time_of_day};
 use super::super::exit;
 use super::super::output::{bytes, is_watched};
-use super::super::units::{CLEAR, WATCH_EVERY};
+use super::super::watching::{Watching, draw};
 use super::ask::{Answers, Asker, Silence};
 use super::{Look, drawn, whom};
 
@@ -66,27 +65,15 @@ pub(super) async fn run(look: &Look, asker: &mut Asker<'_>, console: &Console) -
 }
 
 async fn watch(look: &Look, asker: &mut Asker<'_>, console: &Console) -> Result<u8, Failure> {
-    let mut tick = interval(WATCH_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watching = Watching::new(console);
     let mut known: Option<Known> = None;
-    let mut silent = false;
     loop {
-        tick.tick().await;
-        let units = match whom(look, asker.client(), asker.node()).await {
-            Ok(units) => units,
-            // What was never there is an error; what went away may come back.
-            Err(failure) if known.is_none() => return Err(failure),
-            Err(failure) => {
-                if !std::mem::replace(&mut silent, true) {
-                    console.complain(&format!("no monitor answers any more: {failure}"));
-                }
-                continue;
-            }
-        };
-        silent = false;
+        watching.next().await;
+        let units = whom(look, asker.client(), asker.node()).await;
+        let Some(units) = watching.answered(units)? else { continue };
         let answers = asker.ask(&units).await;
         let open = if is_watched(console) {
-            bytes(format!("{CLEAR}{}\n", drawn(look, &answers, console).join("\n")).as_bytes())
+            draw(&drawn(look, &answers, console))
         } else {
             let before = known.take().unwrap_or_default();
             let changes = changes(&before, &answers);

@@ -18,9 +18,9 @@ use std::time::Duration;
 use nunect_core::Now;
 use nunect_core::clock::{GpsFix, GpsStatus, PulseKind};
 use nunect_core::protocol::header::ClockQuality;
+use nunect_core::time::Span;
 
 use super::{Reason, Rules, Sample, Seen, age_ns, before};
-use crate::time_guardian::words::Time;
 
 /// Receivers have a pulse a second: two may get lost.
 pub const RECENT_MIN: Duration = Duration::from_secs(3);
@@ -46,7 +46,7 @@ pub(super) fn judge(status: &GpsStatus, seen: Seen, at: Now, rules: &Rules) -> R
     let by_wall = Duration::from_nanos(u64::try_from(by_wall_ns).unwrap_or(0));
     let age = at.mono.since(seen.since).max(if seen.first { by_wall } else { Duration::ZERO });
     if age > limit {
-        return Err(format!("last pulse is {} old", Time::from(age)).into());
+        return Err(format!("last pulse is {} old", Span::from(age)).into());
     }
     // By the wall clock where that is plausible: it may have stepped since.
     let measured = before(at, by_wall_ns, limit).min(seen.since);

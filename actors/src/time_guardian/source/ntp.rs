@@ -13,11 +13,11 @@ use std::time::Duration;
 use nunect_core::Now;
 use nunect_core::clock::{Leap, NtpStatus};
 use nunect_core::protocol::header::ClockQuality;
+use nunect_core::time::Span;
 
 use super::{Reason, Sample, age_ns, before};
 use crate::time_guardian::bound::ppb;
 use crate::time_guardian::quality::FREQUENCY_UNKNOWN_PPB;
-use crate::time_guardian::words::Time;
 
 /// So many polls may pass without a correction: as many as the register of reachability is long.
 pub const CORRECTIONS: u32 = 8;
@@ -53,7 +53,7 @@ pub(super) fn judge(status: &NtpStatus, at: Now) -> Result<Sample, Reason> {
     let age = age_ns(at, status.reference_time.unix_nanos());
     if Duration::from_nanos(age.unsigned_abs()) > limit {
         let side = if age < 0 { "in the future" } else { "ago" };
-        let how_far = Time::unsigned(age.unsigned_abs());
+        let how_far = Span::unsigned(age.unsigned_abs());
         return Err(format!("last correction is {how_far} {side}").into());
     }
     let offset_ns = status.offset_ns();

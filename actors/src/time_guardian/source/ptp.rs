@@ -18,9 +18,9 @@ use std::time::Duration;
 use nunect_core::Now;
 use nunect_core::clock::{CardOffset, Grandmaster, PtpState, PtpStatus, Reading, Unread};
 use nunect_core::protocol::header::ClockQuality;
+use nunect_core::time::Span;
 
 use super::{Reason, Rules, Sample, Seen, age_ns};
-use crate::time_guardian::words::Time;
 
 /// A sample that is not older is always a recent one.
 pub const RECENT_MIN: Duration = Duration::from_secs(1);
@@ -133,7 +133,7 @@ fn is_recent(status: &PtpStatus, seen: Seen, at: Now) -> Result<(), Reason> {
     let syncs = status.sync_interval.saturating_mul(SYNC_INTERVALS);
     let limit = status.announce_timeout.max(syncs).clamp(RECENT_MIN, RECENT_MAX);
     let old = |age: Duration| -> Result<(), Reason> {
-        Err(Cow::Owned(format!("last sync message is {} old", Time::from(age))))
+        Err(Cow::Owned(format!("last sync message is {} old", Span::from(age))))
     };
     let age = at.mono.since(seen.since);
     if age > limit {

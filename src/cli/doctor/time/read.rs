@@ -6,9 +6,10 @@ use nunect_core::clock::{
     GpsFix, GpsPulse, GpsStatus, Grandmaster, KernelStatus, Leap, NtpStatus, PtpState, PtpStatus, PulseKind, Reading,
     TimeDaemon,
 };
+use nunect_core::time::Span;
 use nunect_runtime::config::TimeSection;
 
-use super::super::super::output::{plain, span};
+use super::super::super::output::plain;
 use super::super::Finding;
 use super::CanStamp;
 
@@ -28,7 +29,7 @@ pub(super) fn judged(time: &TimeSection, reading: &Reading) -> (Vec<Finding>, bo
 }
 
 fn bound(ns: u64) -> String {
-    span(i64::try_from(ns).unwrap_or(i64::MAX))
+    Span::unsigned(ns).to_string()
 }
 
 fn ptp(time: &TimeSection, status: &PtpStatus) -> (Vec<Finding>, bool) {
@@ -107,7 +108,7 @@ fn following(status: &PtpStatus, interface: &str) -> Result<String, (String, Str
         let what = format!("the path delay is negative: {} ns", status.path_delay);
         return Err((what, "look at `delayAsymmetry` in ptp4l.conf: a way takes longer than no time".to_owned()));
     }
-    let (offset, delay) = (span(status.offset_ns), span(status.path_delay.nanos()));
+    let (offset, delay) = (Span(status.offset_ns), Span(status.path_delay.nanos()));
     let stamps = match status.hardware {
         Some(true) => ", stamps in hardware",
         Some(false) => ", stamps in software",
@@ -152,11 +153,11 @@ fn gps(status: &GpsStatus) -> (Vec<Finding>, bool) {
     }
     match status.pulse {
         Some(pulse @ GpsPulse { kind: PulseKind::Pps, .. }) => {
-            let (offset, error) = (span(pulse.offset_ns()), bound(pulse.error_ns));
+            let (offset, error) = (Span(pulse.offset_ns()), bound(pulse.error_ns));
             (vec![Finding::ok(GPS, format!("{has}, by its pulse the clock is off by {offset} ± {error}"))], true)
         }
         Some(pulse @ GpsPulse { kind: PulseKind::Toff, .. }) => {
-            let (offset, error) = (span(pulse.offset_ns()), bound(pulse.error_ns));
+            let (offset, error) = (Span(pulse.offset_ns()), bound(pulse.error_ns));
             let what = format!("{has}, no pulse; by its messages the clock is off by {offset} ± {error}");
             (vec![Finding::advice(GPS, what, PULSE)], true)
         }
@@ -191,7 +192,7 @@ fn ntp(status: &NtpStatus) -> (Vec<Finding>, bool) {
     if status.sources.as_deref().is_some_and(|sources| !selected(sources)) {
         return lacks(&format!("still says that it follows {name}, which does not answer any more"), reach);
     }
-    let (offset, error) = (span(status.offset_ns()), bound(status.error_bound_ns()));
+    let (offset, error) = (Span(status.offset_ns()), bound(status.error_bound_ns()));
     let what = format!("follows {name}, stratum {}, offset {offset}, wrong by {error} at most", status.stratum);
     (vec![Finding::ok(NTP, what)], true)
 }

@@ -3,25 +3,28 @@
 use std::fmt;
 use std::time::Duration;
 
-use nunect_core::time::nanos;
+use super::nanos;
 
-/// Nanoseconds with three figures or so and their unit: `170 ns`, `5.3 µs`, `-5.0 ms`, `2.0 s`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Time(pub(crate) i64);
+/// A length of time, or by how much a clock is ahead, in nanoseconds; it shows as three figures or so with their
+/// unit: `170 ns`, `5.3 µs`, `-5.0 ms`, `2.0 s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub i64);
 
-impl Time {
-    pub(crate) fn unsigned(ns: u64) -> Self {
+impl Span {
+    /// That of so many nanoseconds, as near as it can be told.
+    #[must_use]
+    pub fn unsigned(ns: u64) -> Self {
         Self(i64::try_from(ns).unwrap_or(i64::MAX))
     }
 }
 
-impl From<Duration> for Time {
+impl From<Duration> for Span {
     fn from(duration: Duration) -> Self {
         Self::unsigned(nanos(duration))
     }
 }
 
-impl fmt::Display for Time {
+impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         #[expect(clippy::cast_precision_loss, reason = "a few figures are shown")]
         let ns = self.0 as f64;
@@ -42,7 +45,7 @@ mod tests {
     #[test]
     fn the_unit_is_the_one_that_fits() {
         let texts = [0, -170, 999, 1_000, 5_340, 999_949, 999_950, -5_000_000, 2_000_000_000, i64::MIN]
-            .map(|ns| Time(ns).to_string());
+            .map(|ns| Span(ns).to_string());
         let expected = [
             "0 ns",
             "-170 ns",
