@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nunect::TimeDaemon;
+use nunect::actors::time_guardian::choice::STEADY_TIME;
 use nunect::protocol::header::{ClockQuality, ClockSource};
 use nunect::protocol::time::TimeStatus;
 use nunect::runtime::config::{HostPort, TimeMode, TimeSection};
@@ -40,9 +41,8 @@ fn ptp_is_preferred_ntp_stands_in_for_it_and_nothing_flaps() {
     });
     let until = |what: &str, daemon, limit| {
         let begun = Instant::now();
-        let status = host.until(what, limit, goes_by(daemon));
+        host.until(what, limit, goes_by(daemon));
         measured(what, begun.elapsed());
-        status
     };
     until("steered by PTP", TimeDaemon::Ptp4l, PATIENCE);
     let status = host.until("told of both", PATIENCE, |status| status.ptp_enabled && status.ntp_enabled);
@@ -53,13 +53,17 @@ fn ptp_is_preferred_ntp_stands_in_for_it_and_nothing_flaps() {
     // ptp4l ends: the next poll notices.
     slave.kill();
     until("steered by NTP", TimeDaemon::Chronyd, 3 * (POLL + Duration::from_millis(250)));
+    let begun = Instant::now();
     slave.start(there, SLAVE);
     until("steered by PTP again", TimeDaemon::Ptp4l, PATIENCE);
+    assert!(begun.elapsed() >= STEADY_TIME, "so soon it could be gone again");
     // Its master ends: ptp4l notices after the announce timeout, and the next poll after that.
     master.kill();
     until("steered by NTP", TimeDaemon::Chronyd, 3 * (ANNOUNCE_TIMEOUT + POLL));
+    let begun = Instant::now();
     master.start(here, "");
     until("steered by PTP once more", TimeDaemon::Ptp4l, PATIENCE);
+    assert!(begun.elapsed() >= STEADY_TIME, "so soon it could be gone again");
     host.during(Duration::from_secs(2));
 
     let course: Vec<_> = host.changes()[before..].iter().map(|change| (change.source, change.quality)).collect();

@@ -68,6 +68,9 @@ fn a_path_that_is_longer_one_way_shows_in_the_offset_and_the_quality() {
     let status = off_by(500_000, ClockQuality::Acquiring);
     let ptp = row(&status, TimeDaemon::Ptp4l);
     assert_eq!((status.active_source, ptp.quality), (ClockSource::Ptp, Some(ClockQuality::Acquiring)));
+    // Both ends have one clock: what is measured is wrong by all of it, and the uncertainty covers that.
+    let offset_ns = status.clock_offset_ns.expect("it is known").unsigned_abs();
+    assert!(status.uncertainty_ns.is_some_and(|uncertainty| uncertainty >= offset_ns), "{status:#?}");
 }
 
 #[test]
