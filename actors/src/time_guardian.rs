@@ -19,13 +19,14 @@ use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::protocol::time::{self, SyncEvent, TimeConfig};
 use nunect_core::{
     Actor, Birth, BusEvent, ConfigError, Contract, Deadline, Effects, Fault, Input, MailboxLimits, Mono, NodeReport,
-    Now, Overflow, Period, Sensor, Subscription, TimeDaemon, UnitId,
+    Now, Overflow, Period, Sensor, Subscription, UnitId,
 };
 
 use bound::ppb;
 use choice::Held;
 use holdover::Holdover;
-use source::{Estimate, Rules, Source};
+use source::{Estimate, Rules};
+use sources::Sources;
 use steps::Steps;
 use telling::Metric;
 
@@ -35,6 +36,7 @@ mod decide;
 pub mod holdover;
 pub mod quality;
 pub mod source;
+mod sources;
 mod status;
 pub mod steps;
 mod telling;
@@ -129,7 +131,7 @@ pub struct TimeGuardian {
     hold: Duration,
     config: TimeConfig,
     /// By preference.
-    sources: [Source; 4],
+    sources: Sources,
     steps: Steps,
     state: State,
     /// Until when a new life waits for its first sources before it says that there is none.
@@ -138,8 +140,8 @@ pub struct TimeGuardian {
     was_synchronised: bool,
     /// Whether a daemon other than the kernel ever told the time: then the kernel has it from that one.
     was_told: bool,
-    /// The source and quality of the last event.
-    said: (ClockSource, ClockQuality),
+    /// What the last event said.
+    said: Said,
     /// The last claim, and whether that stood against the node.
     claimed: (ClockClaim, bool),
     /// When it last looked whether another one is due, and whether one is for another reason.
@@ -152,6 +154,15 @@ pub struct TimeGuardian {
     metric: Metric,
     /// When clients are told next what to go by; none while the bus is away.
     config_due: Option<Mono>,
+}
+
+/// What an event says of the clock. That the source is lost is worth telling even where the clock is, for now, as
+/// good as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Said {
+    source: ClockSource,
+    quality: ClockQuality,
+    holdover: bool,
 }
 
 /// What the clock goes by.
@@ -191,13 +202,13 @@ impl Actor for TimeGuardian {
                 ptp_master: config.ptp_master,
                 ptp_domain: config.ptp_domain,
             },
-            sources: [TimeDaemon::Ptp4l, TimeDaemon::Gpsd, TimeDaemon::Chronyd, TimeDaemon::Kernel].map(Source::new),
+            sources: Sources::default(),
             steps: Steps::default(),
             state: State::Unsynced,
             settles_at: None,
             was_synchronised: false,
             was_told: false,
-            said: (ClockSource::Unsynced, ClockQuality::Freerun),
+            said: Said::default(),
             claimed: (ClockClaim::default(), false),
             looked_at: Mono::ZERO,
             renew: false,

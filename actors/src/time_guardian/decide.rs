@@ -14,27 +14,11 @@ use super::choice::{Candidate, Held, STEADY_REPORTS, STEADY_TIME, choose};
 use super::holdover::Holdover;
 use super::quality::FREQUENCY_UNKNOWN_PPB;
 use super::source::{Estimate, Reason, Source};
-use super::{State, TimeGuardian, status, steps};
+use super::{Said, State, TimeGuardian, status, steps};
 
 impl TimeGuardian {
     pub(super) fn source(&self, daemon: TimeDaemon) -> &Source {
-        let [ptp4l, gpsd, chronyd, kernel] = &self.sources;
-        match daemon {
-            TimeDaemon::Ptp4l => ptp4l,
-            TimeDaemon::Gpsd => gpsd,
-            TimeDaemon::Chronyd => chronyd,
-            TimeDaemon::Kernel => kernel,
-        }
-    }
-
-    fn source_mut(&mut self, daemon: TimeDaemon) -> &mut Source {
-        let [ptp4l, gpsd, chronyd, kernel] = &mut self.sources;
-        match daemon {
-            TimeDaemon::Ptp4l => ptp4l,
-            TimeDaemon::Gpsd => gpsd,
-            TimeDaemon::Chronyd => chronyd,
-            TimeDaemon::Kernel => kernel,
-        }
+        self.sources.get(daemon)
     }
 
     /// Hears a daemon, and of what it shows about the wall clock. Returns who it was.
@@ -44,7 +28,7 @@ impl TimeGuardian {
             self.step(by_ns, out);
         }
         let rules = self.rules;
-        let source = self.source_mut(report.daemon);
+        let source = self.sources.get_mut(report.daemon);
         let (was_read, obstacle) = (source.reading().is_some(), source.obstacle());
         let news = source.hear(report, at, &rules);
         let is_useful = source.worth().is_some();
@@ -107,7 +91,7 @@ impl TimeGuardian {
         self.claimed = (*claim, false);
         if now < claim.until && offset_ns.is_some() && uncertainty_ns.is_some() {
             self.settles_at = Some(claim.until.min(now + self.hold));
-            self.said = (source, quality);
+            self.said = Said { source, quality, holdover: false };
             self.state = State::Inherited(*claim);
         }
     }
@@ -118,7 +102,8 @@ impl TimeGuardian {
             return Some(format!("not used: the mode is {}", self.mode.as_str()).into());
         }
         // What others told it, and tell no more, is no source beside them.
-        let is_needed = !self.was_told && self.source(TimeDaemon::Chronyd).reading().is_none();
+        let chronyd = self.source(TimeDaemon::Chronyd);
+        let is_needed = !self.was_told && chronyd.was_asked() && chronyd.reading().is_none();
         (daemon == TimeDaemon::Kernel && !is_needed)
             .then_some(Cow::Borrowed("not used: it only knows what another daemon told it"))
     }
@@ -158,10 +143,11 @@ impl TimeGuardian {
         }
         self.renew |= settled || was != self.state.daemon() || held.is_some() != chosen.is_some();
         let ClockStamp { source, quality, offset_ns, .. } = self.stamp(now.mono, Duration::ZERO);
-        if self.said == (source, quality) {
+        let said = Said { source, quality, holdover: matches!(self.state, State::Holdover(_)) };
+        if self.said == said {
             return;
         }
-        self.said = (source, quality);
+        self.said = said;
         self.renew = true;
         self.metric.changed = true;
         if self.log.len() >= SYNC_LOG_LENGTH {

@@ -6,7 +6,7 @@ use nunect_core::clock::{
 };
 use nunect_core::protocol::time::{Received, TimeStatus};
 use nunect_core::testing::Harness;
-use nunect_core::{Catalog, ClockReport, ClockStamp, Event, Message, Subject, Wall};
+use nunect_core::{Catalog, ClockReport, ClockStamp, Event, Message, Subject, TimeDaemon, Wall};
 use serde_json::{Value, json};
 
 use super::*;

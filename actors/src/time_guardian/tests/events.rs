@@ -8,6 +8,21 @@ fn told(world: &mut World) -> Vec<String> {
 }
 
 #[test]
+fn that_the_source_is_lost_is_an_event_even_where_the_clock_is_as_good_as_it_was() {
+    let mut world = World::auto();
+    for _ in 0..3 {
+        world.ptp(world.slave(20_000));
+        world.pass(SECOND);
+    }
+    assert_eq!(world.clock(), (ClockSource::Ptp, Tracking));
+    world.harness.events();
+    world.ptp(PtpStatus { port: PtpState::Listening, ..world.slave(20_000) });
+    assert_eq!(world.clock(), (ClockSource::Ptp, Tracking), "in holdover");
+    let events: Vec<String> = world.harness.events().iter().map(ToString::to_string).collect();
+    assert_eq!(events, ["clock is ptp tracking: ptp4l: port is LISTENING"]);
+}
+
+#[test]
 fn that_a_daemon_is_not_there_at_all_is_no_event() {
     let mut world = World::auto();
     world.unread(TimeDaemon::Ptp4l, Obstacle::Absent);

@@ -139,6 +139,15 @@ fn the_kernel_is_the_last_resort() {
 }
 
 #[test]
+fn the_kernel_does_not_count_before_its_daemon_was_asked() {
+    let mut world = World::auto();
+    world.hear(TimeDaemon::Kernel, Ok(kernel(true)));
+    assert_eq!(world.clock().1, Freerun, "chronyd may have more to say");
+    world.unread(TimeDaemon::Chronyd, Obstacle::Absent);
+    assert_eq!(world.clock(), (ClockSource::Ntp, Locked));
+}
+
+#[test]
 fn the_kernel_does_not_count_beside_a_daemon_nor_after_one() {
     let mut world = World::auto();
     let follows_nobody = NtpStatus { leap: Leap::Unsynchronised, ..world.chrony(0) };
