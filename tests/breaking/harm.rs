@@ -11,8 +11,8 @@ use crate::PATIENCE;
 use crate::unit::{Unit, build_example, clean, config, run};
 
 /// Every actor of a node, and `brittle`, in the order in which they start.
-pub(crate) const ACTORS: [&str; 9] =
-    ["heartbeater", "monitor", "echo", "prober", "commands", "cluster", "logs", "nats", "brittle"];
+pub(crate) const ACTORS: [&str; 10] =
+    ["heartbeater", "monitor", "echo", "prober", "time_guardian", "commands", "cluster", "logs", "nats", "brittle"];
 
 /// Between two heartbeats, so that tests need not wait long.
 pub(crate) const INTERVAL_MS: u64 = 300;

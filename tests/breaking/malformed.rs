@@ -110,7 +110,7 @@ fn bad(draw: &mut Draw) -> Bad {
         payload,
         counted_by,
     };
-    match draw.below(11) {
+    match draw.below(12) {
         0 => make(format!("ops.heartbeat.{}", draw.one_of(&NO_UNIT)), String::new(), noise, &["monitor"]),
         1 => make(format!("ops.heartbeat.m{number}"), headers(draw, &HEADERS), noise, &["monitor"]),
         2 => make("ops.heartbeat.target".to_owned(), headers(draw, &HEADERS), noise, &["monitor"]),
@@ -132,7 +132,9 @@ fn bad(draw: &mut Draw) -> Bad {
             let payload = if reply.is_empty() { noise } else { b"[".to_vec() };
             Bad { reply, ..make("ops.status.units".to_owned(), String::new(), payload, &["monitor"]) }
         }
-        9 => {
+        // Whoever asks for the time without somewhere to answer to.
+        9 => make("ops.time.sync.target".to_owned(), headers(draw, &HEADERS), noise, &["time_guardian"]),
+        10 => {
             let verb = draw.one_of(&["PING", "INFO", "STATS"]);
             let name = draw.one_of(&["", ".nunect"]);
             make(format!("$SRV.{verb}{name}"), String::new(), noise, &["nats"])
