@@ -161,6 +161,9 @@ impl TimeGuardian {
 
     /// Goes on without a source, as long as what was known before holds. Returns why that is so.
     fn go_on(&mut self, before: State, settled: bool, now: Mono) -> Option<Reason> {
+        if let Some(daemon) = before.daemon().filter(|daemon| self.source(*daemon).is_refuted(&self.rules)) {
+            return self.lost(daemon, now);
+        }
         let (holdover, lost) = match before {
             State::Following(held, estimate) => {
                 let Estimate { offset_ns, bound, holdover_ppb, .. } = estimate;

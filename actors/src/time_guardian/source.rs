@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use nunect_core::clock::{
-    ClockReport, GpsStatus, Grandmaster, NtpStatus, Obstacle, PtpStatus, PulseKind, Reading, TimeDaemon, Unread,
+    ClockIdentity, ClockReport, GpsStatus, Grandmaster, NtpStatus, Obstacle, PtpStatus, PulseKind, Reading, TimeDaemon,
+    Unread,
 };
 use nunect_core::protocol::header::{ClockQuality, ClockSource};
 use nunect_core::time::nanos;
@@ -112,6 +113,8 @@ pub(crate) struct Source {
     raw_ns: Option<i64>,
     stepped: Option<Stepped>,
     verdict: Result<Estimate, Reason>,
+    /// The grandmaster of the last sample that could be used.
+    followed: Option<ClockIdentity>,
     note: Option<Reason>,
     /// Since when, and for how many reports in a row, it is what it is worth now.
     steady: Option<(Mono, u32)>,
@@ -129,6 +132,7 @@ impl Source {
             raw_ns: None,
             stepped: None,
             verdict: Err(Cow::Borrowed("not asked yet")),
+            followed: None,
             note: None,
             steady: None,
         }
@@ -162,6 +166,12 @@ impl Source {
             Some(Reading::Ntp(status)) => Some(status),
             Some(Reading::Gps(_) | Reading::Ptp(_) | Reading::Kernel(_)) | None => None,
         }
+    }
+
+    /// Whether the grandmaster that was followed turned out to be the wrong one: what it told counts no more.
+    pub(crate) fn is_refuted(&self, rules: &Rules) -> bool {
+        let followed = self.ptp().filter(|status| Some(status.grandmaster) == self.followed);
+        followed.is_some_and(|status| ptp::expected(status, rules).is_err())
     }
 
     /// What keeps it from being read.
@@ -244,6 +254,9 @@ impl Source {
             Err(unread) => Err(unread.detail.clone()),
         };
         self.answer = Some(report.answer.clone());
+        if self.verdict.is_ok() {
+            self.followed = self.ptp().map(|status| status.grandmaster);
+        }
         if let Err(reason) = &self.verdict {
             self.forget(reason.clone());
         }

@@ -110,7 +110,7 @@ pub(super) fn judge(status: &PtpStatus, seen: Seen, at: Now, rules: &Rules) -> R
 }
 
 /// Whether the grandmaster is the one that is to be followed; what to know about it if it may be.
-fn expected(status: &PtpStatus, rules: &Rules) -> Result<Option<Reason>, Reason> {
+pub(super) fn expected(status: &PtpStatus, rules: &Rules) -> Result<Option<Reason>, Reason> {
     let found = status.grandmaster;
     match (rules.master, status.grandmaster_address) {
         (None, _) => Ok(None),

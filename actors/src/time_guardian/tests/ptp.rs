@@ -259,3 +259,25 @@ fn samples_of_another_grandmaster_are_not_mixed_with_those_before() {
     world.ptp(other);
     assert_eq!(world.clock().1, Locked);
 }
+
+#[test]
+fn what_a_grandmaster_told_counts_no_more_once_it_turns_out_to_be_the_wrong_one() {
+    let mut world = World::new(json!({ "ptp_master": "10.0.0.9" }));
+    for _ in 0..3 {
+        world.ptp(world.slave(300));
+        world.pass(SECOND);
+    }
+    assert_eq!(world.clock().0, ClockSource::Ptp, "nobody could check it yet");
+    world.ptp(PtpStatus { grandmaster_address: Some([10, 0, 0, 8].into()), ..world.slave(300) });
+    assert_eq!(world.clock(), (ClockSource::Unsynced, Freerun), "and no holdover from it");
+
+    // Another one that is wrong does not unsay what the right one told.
+    let mut world = World::new(json!({ "ptp_master": MASTER.to_string() }));
+    for _ in 0..3 {
+        world.ptp(world.slave(300));
+        world.pass(SECOND);
+    }
+    world.ptp(PtpStatus { grandmaster: ClockIdentity([9; 8]), ..world.slave(300) });
+    assert_eq!(world.clock().0, ClockSource::Ptp);
+    assert!(world.asked().holdover_ms.is_some());
+}
