@@ -37,7 +37,7 @@ impl Clock {
         Now { mono: self.mono(), wall: Wall::from_unix_nanos(nanos(wall)) }
     }
 
-    /// Both clocks, read within [`TOGETHER`] of each other if that is to be had in a few attempts: between two
+    /// Both clocks, read within 2 µs of each other if that is to be had in a few attempts: between two
     /// such readings a step of the wall clock shows.
     #[must_use]
     pub fn together(&self) -> Now {

@@ -17,7 +17,7 @@ pub enum NodeReport {
     Clock(ClockClaim),
     /// What came of a [`NodeCommand`].
     Done {
-        /// Which, as [`Effects::command`] named it.
+        /// Which, as [`Effects::command`](super::Effects::command) named it.
         id: RequestId,
         /// The answer, or why there is none.
         result: Result<NodeAnswer, NodeRefusal>,
